@@ -1,0 +1,137 @@
+"""`portcullis policy check|schema|diff`: is a policy usable, what may stand in it, what changed."""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bot.policy import Policy, PolicyError, Problem
+
+YES, NO, WRONG = 0, 1, 2
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the verb with its three sub-verbs."""
+    parser = subparsers.add_parser("policy", help="check a policy, print its schema, compare two")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="check|schema|diff")
+    check = verbs.add_parser(
+        "check", help="name every problem of a policy with its line; exit 2 if there is one"
+    )
+    add_policy_option(check)
+    check.add_argument("--json", action="store_true", help="print one JSON object")
+    verbs.add_parser("schema", help="print the JSON Schema (draft 2020-12) for editors").add_argument(
+        "--json", action="store_true", help="accepted, since a schema is JSON anyway"
+    )
+    diff = verbs.add_parser("diff", help="name every difference of two policies; exit 1 if there is one")
+    diff.add_argument("before", type=Path, metavar="A")
+    diff.add_argument("after", type=Path, metavar="B")
+    diff.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(run=run)
+
+
+def add_policy_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--policy FILE`, by default the file the bot itself would read."""
+    default = os.environ.get("PORTCULLIS_POLICY") or "policy.yaml"
+    parser.add_argument(
+        "--policy",
+        type=Path,
+        default=Path(default),
+        metavar="FILE",
+        help=f"the policy file (default: {default})",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the sub-verb; the exit status is 0 yes, 1 no, 2 wrong configuration."""
+    match args.verb:
+        case "check":
+            return _check(args.policy, as_json=args.json)
+        case "schema":
+            return _schema()
+        case _:
+            return _diff(args.before, args.after, as_json=args.json)
+
+
+def load_policy(path: Path) -> "Policy":
+    """The policy of a file, read with all gates of the product.
+
+    Raises:
+        PolicyError: with every problem of the file.
+
+    """
+    from bot.gates import GATES
+    from bot.policy import load
+
+    return load(path, {name: gate.parameters for name, gate in GATES.items()})
+
+
+def tell(error: "PolicyError") -> int:
+    """Print the problems, one a line, and return the exit status for a wrong configuration."""
+    print(error, file=sys.stderr)
+    return WRONG
+
+
+def _check(path: Path, *, as_json: bool) -> int:
+    from bot.policy import PolicyError
+
+    try:
+        policy = load_policy(path)
+    except PolicyError as error:
+        if as_json:
+            problems = [
+                {"file": each.file, "line": each.line, "message": each.message} for each in error.problems
+            ]
+            print(json.dumps({"ok": False, "problems": problems}))
+        return tell(error)
+    counts = {
+        "environments": len(policy.environments),
+        "gates": sum(len(each.gates) for each in policy.environments.values()),
+        "services": len(policy.services),
+        "roles": len(policy.roles),
+        "people": len(policy.people),
+        "calendar rules": len(policy.calendar.rules),
+        "monitors": sum(len(each.monitors) for each in policy.environments.values()),
+    }
+    if as_json:
+        print(json.dumps({"ok": True, "digest": policy.digest, "counts": counts, "problems": []}))
+    else:
+        print(f"{path}: {policy.digest}, " + ", ".join(f"{count} {noun}" for noun, count in counts.items()))
+    return YES
+
+
+def _schema() -> int:
+    from bot.gates import GATES
+    from bot.policy import json_schema
+
+    print(json.dumps(json_schema({name: gate.parameters for name, gate in GATES.items()}), indent=2))
+    return YES
+
+
+def _diff(before: Path, after: Path, *, as_json: bool) -> int:
+    from bot.policy import PolicyError
+    from bot.policy.difference import differences
+
+    policies: list[Policy] = []
+    problems: list[Problem] = []
+    for path in (before, after):
+        try:
+            policies.append(load_policy(path))
+        except PolicyError as error:
+            problems += error.problems
+    if problems:
+        return tell(PolicyError(problems))
+    found = differences(*policies)
+    if as_json:
+        listed = [{"path": each.path, "before": each.before, "after": each.after} for each in found]
+        print(json.dumps({"before": policies[0].digest, "after": policies[1].digest, "differences": listed}))
+    for each in found if not as_json else ():
+        if each.added:
+            print(f"+ {each.path}: {json.dumps(each.after)}")
+        elif each.removed:
+            print(f"- {each.path}: {json.dumps(each.before)}")
+        else:
+            print(f"~ {each.path}: {json.dumps(each.before)} -> {json.dumps(each.after)}")
+    return NO if found else YES

@@ -1,0 +1,141 @@
+"""Half-open stretches of time and where they come from: recurring rules, dated freezes, public holidays."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import Final, NamedTuple, Protocol
+from zoneinfo import ZoneInfo
+
+import holidays
+
+from bot.domain.calendar.until import Ending
+from bot.domain.crons import Cron, firings
+from bot.domain.wall_clock import end_instant, start_instant
+
+_DAY: Final = timedelta(days=1)
+_MARGIN: Final = timedelta(days=2)  # a local date is never further from the UTC date than that
+
+
+class Span(NamedTuple):
+    """A half-open stretch [start, end) between two UTC instants, and what it is called, if anything."""
+
+    start: datetime
+    end: datetime
+    label: str | None = None
+
+
+class Source(Protocol):
+    """Whatever can name its spans between two instants."""
+
+    def spans(self, low: datetime, high: datetime) -> list[Span]:
+        """The spans that overlap [low, high), unclipped, ascending by start; they may overlap each other."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Recurring:
+    """Starts whenever a cron fires in a zone, and ends at a wall-clock time or after a length of time."""
+
+    cron: Cron
+    ending: Ending
+    zone: ZoneInfo
+
+    def spans(self, low: datetime, high: datetime) -> list[Span]:
+        """The occurrences that overlap [low, high); one that daylight saving leaves empty does not occur."""
+        first = (low - self.ending.longest - _MARGIN).date()
+        found = {
+            Span(start, self.ending.end(wall, start, self.zone))
+            for wall, start in firings(self.cron, self.zone, first, (high + _MARGIN).date())
+        }
+        return sorted(
+            span for span in found if span.start < span.end and span.start < high and span.end > low
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """Known spans, such as a freeze between two dates."""
+
+    known: tuple[Span, ...]
+
+    def spans(self, low: datetime, high: datetime) -> list[Span]:
+        """Those that overlap [low, high)."""
+        return sorted(span for span in self.known if span.start < high and span.end > low)
+
+
+@dataclass(frozen=True, slots=True)
+class Holidays:
+    """The public holidays of a country or one of its subdivisions, observed days included, as whole local days."""
+
+    country: str
+    subdivision: str | None
+    zone: ZoneInfo
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a country or subdivision that nobody has a list of holidays for."""
+        known = holidays.list_supported_countries(include_aliases=True)
+        if self.country not in known:
+            raise ValueError(
+                f"no holidays are known for the country {self.country!r}; write its ISO code, such as US"
+            )
+        try:
+            holidays.country_holidays(self.country, subdiv=self.subdivision)
+        except NotImplementedError as error:
+            raise ValueError(
+                f"{self.country} has no subdivision {self.subdivision!r}; its codes are {', '.join(known[self.country]) or '(none)'}"
+            ) from error
+
+    def spans(self, low: datetime, high: datetime) -> list[Span]:
+        """The holidays that overlap [low, high), each labelled with its name."""
+        first, last = (low - _MARGIN).date(), (high + _MARGIN).date()
+        days = (
+            (day, name)
+            for year in range(first.year, last.year + 1)
+            for day, name in _year(self.country, self.subdivision, year)
+        )
+        found = (Span(*whole_days(day, day + _DAY, self.zone), name) for day, name in days)
+        return [span for span in found if span.start < high and span.end > low]
+
+
+def whole_days(first: date, end: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """The UTC instants at which the local days [first, end) begin and end."""
+    return (
+        start_instant(datetime.combine(first, datetime.min.time()), zone),
+        end_instant(datetime.combine(end, datetime.min.time()), zone),
+    )
+
+
+def merge(spans: Iterable[Span], ceiling: datetime) -> tuple[list[datetime], list[datetime]]:
+    """The union of ascending spans as parallel lists of starts and ends; what touches becomes one.
+
+    An end beyond `ceiling` is cut there, since what lies beyond it was not asked for.
+    """
+    starts: list[datetime] = []
+    ends: list[datetime] = []
+    for span in spans:
+        end = min(span.end, ceiling)
+        if ends and span.start <= ends[-1]:
+            ends[-1] = max(ends[-1], end)
+        else:
+            starts.append(span.start)
+            ends.append(end)
+    return starts, ends
+
+
+@lru_cache(maxsize=512)
+def _year(country: str, subdivision: str | None, year: int) -> tuple[tuple[date, str], ...]:
+    listed = holidays.country_holidays(country, subdiv=subdivision, years=[year], expand=False)
+    return tuple(sorted(listed.items()))
+
+
+def utc(instant: datetime) -> datetime:
+    """An aware instant in UTC.
+
+    Raises:
+        ValueError: for a naive one; which instant it means nobody knows.
+
+    """
+    if instant.utcoffset() is None:
+        raise ValueError(f"{instant.isoformat()} has no offset; an instant needs one, such as Z or +02:00")
+    return instant.astimezone(UTC)

@@ -1,0 +1,164 @@
+"""A change request (`DEP-42`): what is asked, how it stands, and which moves its state allows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import JsonValue
+
+from bot.domain.artifact import Artifact
+from bot.domain.outcome import Readiness
+
+
+class Kind(StrEnum):
+    """Why production would change (P9)."""
+
+    INITIAL = "initial"
+    PROMOTION = "promotion"
+    ROLLBACK = "rollback"
+    CONFIGURATION = "configuration"
+    EMERGENCY = "emergency"
+
+
+class RequestState(StrEnum):
+    """How a request stands."""
+
+    EVALUATING = "evaluating"
+    AWAITING_APPROVAL = "awaiting-approval"
+    APPROVED = "approved"
+    STARTING = "starting"
+    LIVE = "live"
+    REFUSED = "refused"
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    FAILED = "failed"
+    UNRESOLVED = "unresolved"  # the deployer was called and nobody knows what came of it
+
+    @property
+    def is_open(self) -> bool:
+        """Something may still happen to it."""
+        return self in OPEN
+
+
+OPEN = frozenset(
+    {
+        RequestState.EVALUATING,
+        RequestState.AWAITING_APPROVAL,
+        RequestState.APPROVED,
+        RequestState.STARTING,
+    }
+)
+
+MOVES: dict[RequestState, frozenset[RequestState]] = {
+    RequestState.EVALUATING: frozenset(
+        {
+            RequestState.AWAITING_APPROVAL,
+            RequestState.APPROVED,
+            RequestState.REFUSED,
+            RequestState.CANCELLED,
+            RequestState.EXPIRED,
+        }
+    ),
+    RequestState.AWAITING_APPROVAL: frozenset(
+        {
+            RequestState.EVALUATING,
+            RequestState.APPROVED,
+            RequestState.REFUSED,
+            RequestState.REJECTED,
+            RequestState.CANCELLED,
+            RequestState.EXPIRED,
+        }
+    ),
+    RequestState.APPROVED: frozenset(
+        {
+            RequestState.AWAITING_APPROVAL,
+            RequestState.STARTING,
+            RequestState.REFUSED,
+            RequestState.REJECTED,
+            RequestState.CANCELLED,
+            RequestState.EXPIRED,
+        }
+    ),
+    RequestState.STARTING: frozenset({RequestState.LIVE, RequestState.FAILED, RequestState.UNRESOLVED}),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who did it: a person of the directory where known, and always the Slack user, token or program."""
+
+    via: str  # "slack:T1/U01ADA", "token:ci", "portcullis"
+    person: str | None = None
+
+
+SYSTEM = Actor(via="portcullis")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """When it may start: `asap` once approved and green, `next` opening, or `at` an instant."""
+
+    mode: str = "asap"
+    at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if self.mode not in ("asap", "next", "at") or (self.mode == "at") != (self.at is not None):
+            raise ValueError(f"not a start: {self.mode} {self.at}")
+
+    @property
+    def by_itself(self) -> bool:
+        """The requester said when, so nobody has to press a button at that instant."""
+        return self.mode != "asap"
+
+
+ASAP = Start()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closing:
+    """How a request ended: a code, who, when and the words a person gave."""
+
+    code: str
+    by: Actor
+    at: datetime
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeRequest:
+    """One request to change an environment. Immutable: each change is a new value and an audit entry."""
+
+    id: str
+    number: int
+    kind: Kind
+    service: str
+    environment: str
+    artifact: Artifact
+    requester: Actor
+    requested_at: datetime
+    expires_at: datetime
+    evidence_deadline: datetime
+    state: RequestState = RequestState.EVALUATING
+    revision: int = 1
+    ticket: str | None = None
+    reason: str | None = None
+    fixes: str | None = None
+    emergency: str | None = None
+    start: Start = ASAP
+    readiness: Readiness | None = None
+    fingerprint: str | None = None
+    rollback_target: Artifact | None = None
+    bound: Mapping[str, JsonValue] = field(default_factory=dict)  # what the fingerprint is made of
+    asked_to_start: Actor | None = None  # who pressed Start, until the gates have answered
+    approved_at: datetime | None = None
+    closing: Closing | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.state.is_open
+
+    def may_become(self, state: RequestState) -> bool:
+        """Whether the state machine has this arrow."""
+        return state in MOVES.get(self.state, frozenset())

@@ -1,0 +1,95 @@
+"""What a gate found, as data: a status, a code, facts, evidence, and what unblocks it. Words live in handlers/."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import JsonValue
+
+
+class Status(StrEnum):
+    """How a gate stands. Unknown is not green."""
+
+    PASSED = "passed"
+    WARNED = "warned"
+    WAITING = "waiting"
+    UNKNOWN = "unknown"
+    BLOCKED = "blocked"
+
+    @property
+    def rank(self) -> int:
+        """Worse is larger: what is certainly forbidden outranks what nobody knows."""
+        return list(Status).index(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Citation:
+    """One piece of evidence behind an outcome: who stated it and when."""
+
+    source: str
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateOutcome:
+    """One gate's answer. `until` is the instant a waiting gate passes by itself; `retry` marks an unknown that
+    exists because a source did not answer, and may go away when asked again."""
+
+    gate: str
+    status: Status
+    code: str
+    facts: Mapping[str, JsonValue] = field(default_factory=dict)
+    cites: tuple[Citation, ...] = ()
+    until: datetime | None = None
+    retry: bool = False
+
+    def __post_init__(self) -> None:
+        if self.status is Status.WAITING and self.until is None:
+            raise ValueError(f"{self.gate} waits, but does not say until when")
+        if self.until is not None and self.status is not Status.WAITING:
+            raise ValueError(f"{self.gate} is {self.status}, but says until when")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readiness:
+    """All outcomes of one decision, and the instant they were judged for."""
+
+    outcomes: tuple[GateOutcome, ...]
+    judged_at: datetime
+    policy_digest: str
+
+    @property
+    def status(self) -> Status:
+        """The worst outcome; an empty policy passes nothing."""
+        return max((o.status for o in self.outcomes), key=lambda s: s.rank, default=Status.UNKNOWN)
+
+    @property
+    def waits_until(self) -> datetime | None:
+        """The earliest instant at which every waiting gate passes; None when nothing waits."""
+        return max((o.until for o in self.outcomes if o.until), default=None)
+
+    @property
+    def may_be_approved(self) -> bool:
+        """Nothing forbids it and nothing is unknown; it may still have to wait."""
+        return self.status in (Status.PASSED, Status.WARNED, Status.WAITING)
+
+    @property
+    def may_start(self) -> bool:
+        """Every gate passes now (a warning is shown, not a bar)."""
+        return self.status in (Status.PASSED, Status.WARNED)
+
+    @property
+    def worth_asking_again(self) -> bool:
+        """Nothing is blocked, and every unknown exists because a source did not answer."""
+        unknown = [o for o in self.outcomes if o.status is Status.UNKNOWN]
+        return self.status is Status.UNKNOWN and bool(unknown) and all(o.retry for o in unknown)
+
+    def only(self, *statuses: Status) -> tuple[GateOutcome, ...]:
+        """The outcomes with one of these statuses, in the policy's order."""
+        return tuple(o for o in self.outcomes if o.status in statuses)
+
+
+def worst_first(outcomes: Iterable[GateOutcome]) -> list[GateOutcome]:
+    """Outcomes with what stops a person first; equal ones keep the policy's order."""
+    return sorted(outcomes, key=lambda o: -o.status.rank)

@@ -1,0 +1,52 @@
+"""All facts for one decision, gathered beforehand, so that gates are pure and a decision can be replayed."""
+
+from dataclasses import dataclass
+
+from bot.domain.artifact import Artifact, RegistryAnswer
+from bot.domain.calendar import Calendar
+from bot.domain.change_request import ChangeRequest
+from bot.domain.environment import EnvironmentStatus
+from bot.domain.evidence import Evidence, EvidenceKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollbackFacts:
+    """P14: the version that runs now, and whether the registry still has it."""
+
+    target: Artifact | None
+    registry: RegistryAnswer | None
+    command: str | None  # the pre-generated command, as text for people
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """`evidence` is all of this service; gates pick what is about this artifact. `environments` is fix-first."""
+
+    request: ChangeRequest
+    evidence: tuple[Evidence, ...]
+    registry: RegistryAnswer
+    rollback: RollbackFacts
+    environments: tuple[EnvironmentStatus, ...]
+    promotion_path: tuple[str, ...]  # the target environment and what it promotes from, nearest first
+    calendar: Calendar
+
+    def about_artifact(self) -> tuple[Evidence, ...]:
+        """The statements about this tag."""
+        return tuple(e for e in self.evidence if e.artifact == self.request.artifact.tag)
+
+    def deployments_to(self, environment: str) -> tuple[Evidence, ...]:
+        """What was deployed to `environment`, oldest first; failed deployments are left out."""
+        return tuple(
+            sorted(
+                (
+                    e
+                    for e in self.evidence
+                    if e.kind is EvidenceKind.DEPLOYMENT and e.environment == environment and e.passed
+                ),
+                key=lambda e: (e.at, e.received_at, e.id),
+            )
+        )
+
+    def environment(self, name: str) -> EnvironmentStatus | None:
+        """The status of `name`, or None where the policy has no such environment."""
+        return next((e for e in self.environments if e.name == name), None)

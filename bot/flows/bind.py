@@ -1,0 +1,58 @@
+"""Bind a request to the facts it was judged on: changed facts open a new revision and void what was signed."""
+
+from dataclasses import replace
+
+from pydantic import JsonValue
+
+from bot.domain.approval import ApprovalState
+from bot.domain.audit import Fact
+from bot.domain.change_request import ChangeRequest, RequestState
+from bot.domain.fingerprint import evidence_digest, fingerprint, fingerprint_facts
+from bot.domain.snapshot import Snapshot
+from bot.flows import owing
+from bot.policy import Policy
+from bot.ports import Transaction
+
+
+def bind(
+    tx: Transaction, policy: Policy, request: ChangeRequest, snapshot: Snapshot
+) -> tuple[ChangeRequest, bool]:
+    """The request bound to the facts of now, and whether that opened a new revision (P9).
+
+    A registry that does not name a digest changes nothing: its gate says so, and what was known stays bound.
+    Until the first judgement is told nobody can have signed anything, so facts then settle without a revision.
+    """
+    digest = snapshot.registry.digest or request.artifact.digest
+    facts = fingerprint_facts(
+        request,
+        digest=digest,
+        rollback=snapshot.rollback.target,
+        policy=policy.digest,
+        evidence=evidence_digest(list(snapshot.about_artifact())),
+    )
+    told = request.state is not RequestState.EVALUATING
+    changed = sorted(k for k in facts if told and request.bound.get(k) != facts[k])
+    revision = request.revision + (1 if changed else 0)
+    bound = replace(
+        request,
+        revision=revision,
+        bound=facts,
+        fingerprint=fingerprint(facts, revision),
+        artifact=replace(request.artifact, digest=digest),
+        rollback_target=snapshot.rollback.target,
+    )
+    if changed:
+        _void(tx, policy, request, changed)
+        owing.note(tx, policy, bound, "revised", changed=list(changed), revision=revision)
+    return bound, bool(changed)
+
+
+def _void(tx: Transaction, policy: Policy, request: ChangeRequest, changed: list[str]) -> None:
+    for approval in tx.approvals.of(request.id):
+        if approval.state in (ApprovalState.SIGNED, ApprovalState.COUNTED):
+            tx.approvals.put(
+                replace(approval, state=ApprovalState.VOID, code="facts-changed"),
+                Fact(type="approval.voided", facts={"changed": list(changed)}),
+            )
+            facts: dict[str, JsonValue] = {"code": "approval-voided", "changed": list(changed)}
+            owing.tell_person(tx, policy, approval.person, "approver-answer", request.id, facts)

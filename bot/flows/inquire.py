@@ -1,0 +1,145 @@
+"""Answers that change nothing: how a request, all requests and the environments stand."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.domain.approval import Approval
+from bot.domain.change_request import ChangeRequest
+from bot.domain.deployment import Run
+from bot.domain.environment import EnvironmentStatus
+from bot.domain.incident import Incident
+from bot.domain.outcome import GateOutcome
+from bot.domain.quorum import Quorum
+from bot.domain.refusal import Refusal
+from bot.flows.asking import known_request
+from bot.flows.collect import Collector
+from bot.flows.colours import statuses
+from bot.flows.count import quorum_of
+from bot.flows.evaluate import judged
+from bot.flows.roles import roles_of
+from bot.policy import Policy
+from bot.ports import Clock, Ledger, Place, Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestView:
+    """A request with all that its message shows."""
+
+    request: ChangeRequest
+    approvals: tuple[Approval, ...]
+    quorum: Quorum
+    could_sign: tuple[str, ...]  # people who may fill a seat that is still empty
+    runs: tuple[Run, ...]
+    place: Place | None
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentView:
+    """An incident with all that its message shows."""
+
+    incident: Incident
+    status: EnvironmentStatus | None
+    others: tuple[EnvironmentStatus, ...]
+    changed: tuple[ChangeRequest, ...]  # what went live there within the hour before, newest first
+    place: Place | None
+    now: datetime
+
+
+async def request_view(ledger: Ledger, policy: Policy, request_id: str) -> RequestView:
+    """One request. Raises Refusal `unknown-request`."""
+    return await ledger.read(lambda tx: view_of(tx, policy, known_request(tx, request_id, lock=False)))
+
+
+def view_of(tx: Transaction, policy: Policy, request: ChangeRequest) -> RequestView:
+    """The view of `request` in this transaction. A policy that lost its environment shows no seats."""
+    if request.environment in policy.environments:
+        quorum = quorum_of(tx, policy, request)
+        could = _could_sign(policy, request, quorum, tx.now)
+    else:
+        quorum, could = Quorum(seats=(), people=0, minimum=0), ()
+    return RequestView(
+        request=request,
+        approvals=tuple(tx.approvals.of(request.id)),
+        quorum=quorum,
+        could_sign=could,
+        runs=tuple(tx.runs.of(request.id)),
+        place=tx.place(request.id, "card"),
+        now=tx.now,
+    )
+
+
+def _could_sign(policy: Policy, request: ChangeRequest, quorum: Quorum, now: datetime) -> tuple[str, ...]:
+    empty = {role for seat in quorum.seats if seat.person is None for role in seat.roles}
+    seated = {seat.person for seat in quorum.seats}
+    return tuple(
+        person
+        for person in policy.people
+        if person != request.requester.person
+        and person not in seated
+        and roles_of(policy, person, now).roles & empty
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Why:
+    """Every gate's answer on facts gathered for this question."""
+
+    view: RequestView
+    outcomes: tuple[GateOutcome, ...]
+    fresh: bool  # False: the request is over, and these are the outcomes of its last judgement
+
+
+async def why(ledger: Ledger, policy: Policy, collector: Collector, clock: Clock, request_id: str) -> Why:
+    """Every gate with its evidence, asked anew while the request is open. Raises Refusal `unknown-request`."""
+    view = await request_view(ledger, policy, request_id)
+    request = view.request
+    if not request.is_open or request.environment not in policy.environments:
+        outcomes = () if request.readiness is None else request.readiness.outcomes
+        return Why(view=view, outcomes=outcomes, fresh=False)
+    judgement = await judged(collector, policy, request, clock.now())
+    return Why(view=view, outcomes=judgement.readiness.outcomes, fresh=True)
+
+
+async def newest_requests(
+    ledger: Ledger, *, limit: int = 10, before: int | None = None
+) -> list[ChangeRequest]:
+    """A page of requests, newest first."""
+    return await ledger.read(lambda tx: tx.requests.newest(limit=limit, before=before))
+
+
+async def environments(ledger: Ledger, policy: Policy) -> tuple[EnvironmentStatus, ...]:
+    """All environments, most protected first (K2)."""
+    return await ledger.read(lambda tx: statuses(tx, policy, tx.now))
+
+
+async def incident_view(ledger: Ledger, policy: Policy, incident_id: str) -> IncidentView:
+    """One incident. Raises Refusal `unknown-incident`."""
+
+    def query(tx: Transaction) -> IncidentView:
+        incident = tx.incidents.get(incident_id)
+        if incident is None:
+            raise Refusal("unknown-incident", {"incident": incident_id[:40]})
+        seen = statuses(tx, policy, tx.now)
+        return IncidentView(
+            incident=incident,
+            status=next((s for s in seen if s.name == incident.environment), None),
+            others=tuple(s for s in seen if s.name != incident.environment),
+            changed=_changed_before(tx, incident),
+            place=tx.place(incident.id, "card"),
+            now=tx.now,
+        )
+
+    return await ledger.read(query)
+
+
+def _changed_before(tx: Transaction, incident: Incident) -> tuple[ChangeRequest, ...]:
+    """What went live in the hour before; named as a fact, never claimed as the cause."""
+    recent = tx.requests.newest(limit=50, environment=incident.environment)
+    return tuple(
+        r
+        for r in recent
+        if r.state.value == "live"
+        and r.closing is not None
+        and 0 <= (incident.opened_at - r.closing.at).total_seconds() <= 3600  # noqa: PLR2004 -- an hour
+    )[:3]

@@ -1,0 +1,47 @@
+"""Write the intent to start: the deployer is called only after this is durable."""
+
+from dataclasses import replace
+
+from pydantic import JsonValue
+
+from bot.domain.approval import ApprovalState
+from bot.domain.audit import Fact
+from bot.domain.change_request import ChangeRequest, RequestState
+from bot.domain.deployment import Run, RunState
+from bot.domain.owed import Timer
+from bot.flows import owing
+from bot.policy import Policy
+from bot.ports import Transaction
+
+
+def intend(tx: Transaction, policy: Policy, request: ChangeRequest) -> None:
+    """The run, the request's new state, its audit entries and the timer that makes the call; one transaction."""
+    starting = replace(
+        request,
+        state=RequestState.STARTING,
+        approved_at=request.approved_at or tx.now,
+    )
+    run = Run(
+        id=f"{request.id}/{len(tx.runs.of(request.id)) + 1}",
+        request=request.id,
+        service=request.service,
+        environment=request.environment,
+        artifact=request.artifact,
+        rollback_target=request.rollback_target,
+        state=RunState.INTENDED,
+        intended_at=tx.now,
+    )
+    by = request.asked_to_start or request.requester
+    tx.requests.put(starting, Fact(type="request.starting", by=by))
+    signed: list[JsonValue] = [
+        {"person": a.person, "roles": [*a.roles], "method": a.factor.method, "at": a.signed_at.isoformat()}
+        for a in tx.approvals.of(request.id)
+        if a.state is ApprovalState.COUNTED and a.revision == request.revision
+    ]
+    tx.runs.put(
+        run,
+        Fact(type="run.intended", by=by, facts={"fingerprint": request.fingerprint, "approved_by": signed}),
+    )
+    tx.unschedule("evaluate", request.id)
+    tx.schedule(Timer(kind="run", subject=run.id, due_at=tx.now))
+    owing.card(tx, policy, starting)

@@ -1,0 +1,62 @@
+"""Put a policy in force: recorded at start and at each reload; a bad file leaves the old one in force and says so."""
+
+from pydantic import JsonValue
+
+from bot.domain.audit import Fact
+from bot.flows import owing
+from bot.policy import Policy, PolicyError
+from bot.ports import Ledger, Transaction
+
+IN_FORCE = "policy-in-force"
+SUBJECT = "policy"
+
+
+class PolicyHolder:
+    """`bot.ports.PolicyInForce`: the one mutable place that holds the policy."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+
+
+async def put_in_force(ledger: Ledger, policy: Policy) -> bool:
+    """Record that `policy` is in force, and have open requests judged by it. False: it was in force already."""
+
+    def step(tx: Transaction) -> bool:
+        before = tx.place(SUBJECT, IN_FORCE)
+        if before is not None and before.get("digest") == policy.digest:
+            return False
+        previous: JsonValue = None if before is None else before.get("digest")
+        facts: dict[str, JsonValue] = {
+            "digest": policy.digest,
+            "previous": previous,
+            "file": policy.source.name,
+        }
+        tx.trail.record(Fact(type="policy.in-force", facts=facts), subject=SUBJECT)
+        tx.put_place(SUBJECT, IN_FORCE, {"digest": policy.digest})
+        for request in tx.requests.open():
+            owing.evaluate_at(tx, request, tx.now)
+        if before is not None:
+            owing.channel(
+                tx, policy.slack.channels.approvals, "policy-notice", SUBJECT, {"code": "in-force", **facts}
+            )
+        return True
+
+    return await ledger.write(step)
+
+
+async def refuse(ledger: Ledger, policy: Policy, error: PolicyError) -> None:
+    """Record that a reload was refused; `policy` stays in force."""
+    problems: list[JsonValue] = [str(p) for p in error.problems[:5]]
+    facts: dict[str, JsonValue] = {
+        "in_force": policy.digest,
+        "problems": problems,
+        "count": len(error.problems),
+    }
+
+    def step(tx: Transaction) -> None:
+        tx.trail.record(Fact(type="policy.refused", facts=facts), subject=SUBJECT)
+        owing.channel(
+            tx, policy.slack.channels.approvals, "policy-notice", SUBJECT, {"code": "refused", **facts}
+        )
+
+    await ledger.write(step)

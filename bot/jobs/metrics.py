@@ -1,0 +1,62 @@
+"""The Prometheus exposition: loops, what is overdue, open requests, colours."""
+
+from collections.abc import Iterable, Mapping
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from bot.jobs.work import Pulse
+
+
+class LoopMetrics(Collector):
+    """Reads the loops' own counts when asked, so that counting costs nothing in between."""
+
+    def __init__(self, pulses: Mapping[str, Pulse]) -> None:
+        self._pulses = pulses
+        self.colours: dict[str, str] = {}
+        self.open_requests = 0
+        self.overdue_seconds: dict[str, float] = {}
+
+    def collect(self) -> Iterable[Metric]:
+        """The metric families of this instant."""
+        rounds = CounterMetricFamily("portcullis_loop_rounds", "Rounds of a loop.", labels=["loop"])
+        done = CounterMetricFamily("portcullis_loop_done", "Items that a loop finished.", labels=["loop"])
+        failed = CounterMetricFamily(
+            "portcullis_loop_failed", "Items that raised and are tried again.", labels=["loop"]
+        )
+        overdue = GaugeMetricFamily(
+            "portcullis_overdue_seconds",
+            "How long the oldest owed item of a loop is overdue.",
+            labels=["loop"],
+        )
+        for name, pulse in self._pulses.items():
+            rounds.add_metric([name], pulse.rounds)
+            done.add_metric([name], pulse.done)
+            failed.add_metric([name], pulse.failed)
+            overdue.add_metric([name], self.overdue_seconds.get(name, 0.0))
+        colour = GaugeMetricFamily(
+            "portcullis_environment_colour",
+            "1 for the colour an environment has.",
+            labels=["environment", "colour"],
+        )
+        for environment, value in self.colours.items():
+            colour.add_metric([environment, value], 1)
+        requests = GaugeMetricFamily(
+            "portcullis_open_requests", "Requests to which something may still happen."
+        )
+        requests.add_metric([], self.open_requests)
+        return [rounds, done, failed, overdue, colour, requests]
+
+
+class Metrics:
+    """A registry of our own: the process-wide one would be shared with whatever else is imported."""
+
+    def __init__(self, pulses: Mapping[str, Pulse]) -> None:
+        self.loops = LoopMetrics(pulses)
+        self._registry = CollectorRegistry()
+        self._registry.register(self.loops)
+
+    def exposition(self) -> bytes:
+        """The text that Prometheus scrapes."""
+        return generate_latest(self._registry)

@@ -1,0 +1,105 @@
+"""The bot's view of its own health: database, loops, Slack connection, memory (D3); refreshed every few seconds."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from bot.domain.health import Health
+from bot.flows.inquire import environments
+from bot.jobs.metrics import Metrics
+from bot.jobs.work import Pulse
+from bot.ports import Clock, Ledger, Owed, PolicyInForce
+
+log = structlog.get_logger(__name__)
+
+EVERY = 5.0  # seconds
+STALLED = 30.0  # seconds without a round
+OVERDUE = 30.0  # seconds; promise 5
+MEMORY_LIMIT_MB = 1024
+
+
+class SelfCheck:
+    """Looks at the loops and at what is overdue, and answers /health from what it saw last."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        clock: Clock,
+        in_force: PolicyInForce,
+        *,
+        pulses: Mapping[str, Pulse],
+        owed: Mapping[str, Owed[Any]],
+        metrics: Metrics,
+        connected: Callable[[], int] | None,
+    ) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._in_force = in_force
+        self._pulses = pulses
+        self._owed = owed
+        self._metrics = metrics
+        self._connected = connected
+        self._moved: dict[str, tuple[int, float]] = {}
+
+    async def run(self) -> None:
+        """Refresh the figures until cancelled."""
+        while True:
+            for name, pulse in self._pulses.items():
+                rounds, _ = self._moved.get(name, (-1, 0.0))
+                if pulse.rounds != rounds:
+                    self._moved[name] = (pulse.rounds, time.monotonic())
+            try:
+                await self._figures()
+            except Exception:
+                log.exception("self-check.failed")
+            await asyncio.sleep(EVERY)
+
+    async def _figures(self) -> None:
+        loops = self._metrics.loops
+        for name, owed in self._owed.items():
+            due = await owed.next_due()
+            late = 0.0 if due is None else (self._clock.now() - due).total_seconds()
+            loops.overdue_seconds[name] = max(0.0, late)
+        seen = await environments(self._ledger, self._in_force.policy)
+        loops.colours = {e.name: e.colour.value for e in seen}
+        loops.open_requests = await self._ledger.read(lambda tx: len(tx.requests.open()))
+
+    async def health(self) -> Health:
+        """The state of now: the database is asked, the rest is what the last look saw."""
+        checks = {"database": await self._database(), "memory": memory_mb() < MEMORY_LIMIT_MB}
+        if self._connected is not None:
+            checks["websocket"] = self._connected() > 0
+        errors = [
+            f"the {name} loop has not gone round for {STALLED:.0f} s"
+            for name, (_, at) in self._moved.items()
+            if time.monotonic() - at > STALLED
+        ]
+        errors += [
+            f"{name} are overdue by {late:.0f} s"
+            for name, late in self._metrics.loops.overdue_seconds.items()
+            if late > OVERDUE
+        ]
+        checks["loops"] = not errors
+        return Health(checks=checks, errors=tuple(errors))
+
+    async def _database(self) -> bool:
+        try:
+            async with asyncio.timeout(3):
+                await self._ledger.read(lambda tx: tx.trail.entries(limit=1))
+        except Exception:
+            log.exception("self-check.database")
+            return False
+        return True
+
+
+def memory_mb() -> float:
+    """The resident memory of this process in MB; 0 where the system does not tell."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0.0
+    return pages * 4096 / 1e6

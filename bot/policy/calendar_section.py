@@ -1,0 +1,280 @@
+"""The calendar as the policy writes it: windows, restrictions, holidays and freezes, and their compilation."""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Final, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, model_validator
+
+from bot.domain.calendar import (
+    Calendar,
+    Effect,
+    Elapsed,
+    Ending,
+    Fixed,
+    Holidays,
+    Recurring,
+    Rule,
+    RuleKind,
+    Scope,
+    Source,
+    Span,
+    UntilTime,
+    UntilWeekday,
+    end_instant,
+    parse_until,
+    start_instant,
+    whole_days,
+)
+from bot.policy.ics import IcsFile, load_ics
+from bot.policy.references import EnvironmentName, ServiceName
+from bot.policy.types import CronText, Duration, ListOfOne, Section, Text, ZoneName
+
+BASE: Final = "base"
+"""The key of the validation context under which the folder of the policy stands."""
+ICS: Final = "ics"
+"""The key of the validation context under which the iCalendar files that were read are collected."""
+ZONE: Final = "zone"
+"""The key of the validation context under which the policy's zone stands, where it is known."""
+
+_MOMENT: Final = re.compile(
+    r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d)?)?", re.ASCII | re.IGNORECASE
+)
+_DATE_LENGTH: Final = len("2026-11-23")
+
+Label = Annotated[str, Field(min_length=1, max_length=80)]
+Scoped = Annotated[tuple[EnvironmentName, ...], ListOfOne, Field(min_length=1)]
+ScopedServices = Annotated[tuple[ServiceName, ...], ListOfOne, Field(min_length=1)]
+
+
+def _until(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return parse_until(value)
+
+
+def _moment(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        if not _MOMENT.fullmatch(value):
+            raise ValueError(value)  # noqa: TRY301 - one sentence for both ways to be wrong
+        if len(value) == _DATE_LENGTH:
+            return date.fromisoformat(value)
+        return datetime.fromisoformat(value.upper())
+    except ValueError:
+        raise ValueError(
+            f"{value!r} is not a date or a time; write it like 2026-11-23 or 2026-11-23T18:00"
+        ) from None
+
+
+UntilText = Annotated[
+    UntilTime | UntilWeekday,
+    BeforeValidator(_until),
+    WithJsonSchema({"type": "string", "examples": ["14:00", "24:00", "MON 00:00"]}),
+]
+Moment = Annotated[
+    datetime | date, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date"})
+]
+
+
+class ScopedRule(Section):
+    """To what a rule applies: services AND environments; unsaid, to all of them."""
+
+    environments: Scoped | None = None
+    services: ScopedServices | None = None
+    timezone: ZoneName | None = None
+    """The zone of the rule's times; unsaid, the policy's."""
+    reason: Text | None = None
+    """What is shown to a person whom the rule stops."""
+
+    @property
+    def scope(self) -> Scope:
+        """The scope, for the compiled rule."""
+        return Scope(
+            environments=frozenset(self.environments) if self.environments else None,
+            services=frozenset(self.services) if self.services else None,
+        )
+
+    def zone(self, zone: ZoneInfo) -> ZoneInfo:
+        """The rule's own zone, or the policy's."""
+        return ZoneInfo(self.timezone) if self.timezone else zone
+
+
+class RecurringRule(ScopedRule):
+    """A rule that starts whenever a cron fires and ends at `until` (wall-clock) or after `for` (elapsed)."""
+
+    name: Label
+    start: CronText
+    until: UntilText | None = None
+    """14:00, 24:00 (the next midnight) or MON 00:00; at or before the start, the next day's."""
+    length: Annotated[Duration | None, Field(alias="for")] = None
+    """Elapsed time."""
+
+    @model_validator(mode="after")
+    def _one_end(self) -> "RecurringRule":
+        if (self.until is None) == (self.length is None):
+            raise ValueError("it needs exactly one of until (a wall-clock time) and for (elapsed time)")
+        if self.length is not None:
+            Elapsed(self.length)
+        return self
+
+    def source(self, zone: ZoneInfo) -> Recurring:
+        """When it is in force; `zone` is the policy's."""
+        ending: Ending | None = Elapsed(self.length) if self.length is not None else self.until
+        if ending is None:
+            raise ValueError(f"the rule {self.name!r} has no end")
+        return Recurring(self.start, ending, self.zone(zone))
+
+
+class Window(RecurringRule):
+    """When deploying is welcome or allowed."""
+
+    effect: Literal["prefer", "allow"] = "allow"
+
+
+class Restriction(RecurringRule):
+    """When deploying is discouraged or prohibited, again and again."""
+
+    effect: Literal["discourage", "prohibit"] = "prohibit"
+    break_glass: bool = False
+    """Whether break-glass passes it."""
+
+
+class HolidayRule(ScopedRule):
+    """The public holidays of a country or a part of it, observed days included, as whole local days."""
+
+    name: Label | None = None
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2,3}$")]
+    """The ISO code, such as US."""
+    subdivision: Annotated[str, Field(max_length=40)] | None = None
+    """The ISO code of the part, such as NY."""
+    effect: Literal["discourage", "prohibit"] = "prohibit"
+    break_glass: bool = False
+
+    @model_validator(mode="after")
+    def _known(self) -> "HolidayRule":
+        self.source(ZoneInfo("UTC"))
+        return self
+
+    @property
+    def title(self) -> str:
+        """Its name, or one made of the codes."""
+        return self.name or "-".join(
+            ["holidays", self.country, *([self.subdivision] if self.subdivision else [])]
+        )
+
+    def source(self, zone: ZoneInfo) -> Holidays:
+        """When it is in force; `zone` is the policy's."""
+        return Holidays(self.country, self.subdivision, self.zone(zone))
+
+
+class Freeze(ScopedRule):
+    """A dated freeze, from `from` to `to`, or all events of an iCalendar file."""
+
+    name: Label
+    begins: Annotated[Moment | None, Field(alias="from")] = None
+    """A date (its first instant) or a wall-clock time; with an offset, an instant."""
+    ends: Annotated[Moment | None, Field(alias="to")] = None
+    """Exclusive. A date means its midnight, like DTEND in iCalendar."""
+    ics: Text | None = None
+    """The path of an iCalendar file, relative to the folder of the policy."""
+    effect: Literal["discourage", "prohibit"] = "prohibit"
+    break_glass: bool = False
+
+    @model_validator(mode="after")
+    def _when(self, info: ValidationInfo) -> "Freeze":
+        if (self.ics is None) == (self.begins is None and self.ends is None):
+            raise ValueError("a freeze needs either from and to, or ics")
+        context = info.context or {}
+        if self.ics is not None:
+            _read_ics(self.ics, context)
+            return self
+        if self.begins is None or self.ends is None:
+            raise ValueError("a freeze needs both from and to")
+        span = self._span(self.begins, self.ends, context.get(ZONE) or ZoneInfo("UTC"))
+        if span.start >= span.end:
+            raise ValueError(
+                f"it ends ({_written(self.ends)}) no later than it begins ({_written(self.begins)})"
+            )
+        return self
+
+    def _span(self, begins: date | datetime, ends: date | datetime, zone: ZoneInfo) -> Span:
+        own = self.zone(zone)
+        return Span(_instant(begins, own, end=False), _instant(ends, own, end=True))
+
+    def source(self, zone: ZoneInfo, files: Mapping[str, IcsFile]) -> Source:
+        """When it is in force; `zone` is the policy's, `files` are the iCalendar files that were read."""
+        if self.ics is not None:
+            return files[self.ics].in_zone(self.zone(zone))
+        if self.begins is None or self.ends is None:
+            raise ValueError(f"the freeze {self.name!r} has no beginning or no end")
+        return Fixed((self._span(self.begins, self.ends, zone),))
+
+
+class CalendarSection(Section):
+    """When deployments may start (P6, P12)."""
+
+    outside_windows: Literal["prohibit", "discourage", "allow"] = "prohibit"
+    """What holds where an environment has windows and none is open."""
+    windows: tuple[Window, ...] = ()
+    restrictions: tuple[Restriction, ...] = ()
+    holidays: tuple[HolidayRule, ...] = ()
+    freezes: tuple[Freeze, ...] = ()
+
+
+def compiled(section: CalendarSection, zone: ZoneInfo, files: Mapping[str, IcsFile]) -> Calendar:
+    """The calendar itself; `zone` is the policy's, `files` are the iCalendar files that were read."""
+    return Calendar(_rules(section, zone, files), Effect[section.outside_windows.upper()])
+
+
+def _rules(section: CalendarSection, zone: ZoneInfo, files: Mapping[str, IcsFile]) -> Iterator[Rule]:
+    for window in section.windows:
+        yield _rule(window, window.name, RuleKind.WINDOW, window.source(zone))
+    for restriction in section.restrictions:
+        yield _rule(restriction, restriction.name, RuleKind.RESTRICTION, restriction.source(zone))
+    for holiday in section.holidays:
+        yield _rule(holiday, holiday.title, RuleKind.HOLIDAY, holiday.source(zone))
+    for freeze in section.freezes:
+        yield _rule(freeze, freeze.name, RuleKind.FREEZE, freeze.source(zone, files))
+
+
+def _rule(
+    section: Window | Restriction | HolidayRule | Freeze, name: str, kind: RuleKind, source: Source
+) -> Rule:
+    return Rule(
+        name=name,
+        kind=kind,
+        effect=Effect[section.effect.upper()],
+        source=source,
+        scope=section.scope,
+        break_glass=not isinstance(section, Window) and section.break_glass,
+        reason=section.reason,
+    )
+
+
+def _instant(moment: date | datetime, zone: ZoneInfo, *, end: bool) -> datetime:
+    """The UTC instant of a freeze's edge: a date's midnight or a wall-clock time in the zone, or a true instant."""
+    if not isinstance(moment, datetime):
+        return whole_days(moment, moment, zone)[1 if end else 0]
+    if moment.tzinfo is not None:
+        return moment.astimezone(UTC)
+    return end_instant(moment, zone) if end else start_instant(moment, zone)
+
+
+def _written(moment: date | datetime) -> str:
+    return moment.isoformat()
+
+
+def _read_ics(name: str, context: dict[str, object]) -> None:
+    """Read the file and leave it in the context, where the compilation and the digest find it."""
+    if "://" in name or name.lower().startswith("webcal:"):
+        raise ValueError(
+            f"{name!r} is an address; this version reads files only, so download it regularly and name the file here"
+        )
+    base, files = context.get(BASE), context.get(ICS)
+    if isinstance(base, Path) and isinstance(files, dict) and name not in files:
+        files[name] = load_ics(base / name)

@@ -1,0 +1,194 @@
+"""Where things run, what guards each place, and how a change gets in: gates, quorum, break-glass, rollout."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Final, Literal
+
+from pydantic import (
+    BaseModel,
+    Field,
+    PlainValidator,
+    SerializeAsAny,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from bot.policy.monitors import Monitor
+from bot.policy.problems import EXPLAINED, explained
+from bot.policy.references import (
+    EnvironmentName,
+    Excluded,
+    RoleName,
+    RoleOrPersonName,
+    SeverityName,
+)
+from bot.policy.suggestions import meant
+from bot.policy.types import ListOfOne, Name, PositiveDuration, Section, Text
+
+REGISTRY: Final = "registry"
+"""The key of the validation context under which the gates' parameter models stand, by name."""
+
+EnvironmentKind = Literal["production", "staging", "development", "feature", "test", "docker", "local"]
+SecondFactorMethod = Literal["passkey", "oidc", "totp"]
+Demand = Literal["incident-ticket", "rollback-plan"]
+
+
+def _gates(value: object, info: ValidationInfo) -> dict[str, BaseModel]:
+    """Read each gate's parameters by the model that the gate itself brings along."""
+    if not isinstance(value, Mapping):
+        raise PydanticCustomError(
+            EXPLAINED,
+            "{sentence}",
+            {
+                "sentence": "gates are a mapping of names to parameters; write `name: {}` for a gate without any"
+            },
+        )
+    context = info.context or {}
+    registry: Mapping[str, type[BaseModel]] = context.get(REGISTRY, {})
+    read: dict[str, BaseModel] = {}
+    errors: list[InitErrorDetails] = []
+    for name, parameters in value.items():
+        if isinstance(parameters, BaseModel):
+            read[name] = parameters
+        elif name not in registry:
+            words = f"there is no gate {name!r}{meant(str(name), registry) or '; known are ' + ', '.join(registry)}"
+            errors.append(_error(words, (name,), parameters))
+        else:
+            model = registry[name]
+            try:
+                read[name] = model.model_validate({} if parameters is None else parameters, context=context)
+            except ValidationError as error:
+                found = explained(model, error).errors(include_url=False)
+                errors += [
+                    _error(each["ctx"]["sentence"], (name, *each["loc"]), each["input"]) for each in found
+                ]
+    if errors:
+        raise ValidationError.from_exception_data("gates", errors)
+    return read
+
+
+def _error(words: str, location: tuple[str | int, ...], value: object) -> InitErrorDetails:
+    kind = PydanticCustomError(EXPLAINED, "{sentence}", {"sentence": words})
+    return InitErrorDetails(type=kind, loc=location, input=value)
+
+
+Gates = Annotated[
+    dict[str, SerializeAsAny[BaseModel]],
+    PlainValidator(_gates, json_schema_input_type=dict[str, object]),
+]
+
+
+class Seat(Section):
+    """Places in the quorum that a holder of one of the roles can fill."""
+
+    role: Annotated[tuple[RoleName, ...], ListOfOne, Field(min_length=1)]
+    """A role, or several of which any suffices."""
+    count: Annotated[int, Field(ge=1, le=20)] = 1
+    """So many distinct people."""
+
+
+class SecondFactor(Section):
+    """What proves that it is really the approver who approves (P8, F11)."""
+
+    methods: Annotated[tuple[SecondFactorMethod, ...], Field(min_length=1)] = ("passkey", "oidc", "totp")
+    """What is accepted, the best first."""
+    within: PositiveDuration = timedelta(minutes=5)
+    """How fresh it has to be."""
+
+
+class Approval(Section):
+    """Who has to agree before something starts."""
+
+    seats: tuple[Seat, ...] = ()
+    minimum: Annotated[int, Field(ge=0, le=20)] = 1
+    """So many distinct people in all."""
+    exclude: tuple[Excluded, ...] = ("requester", "commit-authors")
+    """Who fills no seat: `requester`, `commit-authors`, a role or a person."""
+    second_factor: SecondFactor = SecondFactor()
+    expires: PositiveDuration = timedelta(hours=24)
+    """After this a request that did not start is over."""
+
+
+class BreakGlass(Section):
+    """The loud way in for an emergency (P13): which gates it passes, who must sit, what is owed afterwards."""
+
+    seats: Annotated[tuple[Seat, ...], Field(min_length=1)]
+    requires: tuple[Demand, ...] = ("incident-ticket", "rollback-plan")
+    bypasses: tuple[str, ...] = ()
+    """The gates it passes. The artifact's immutability and the rollback target are never among them."""
+    review_within: PositiveDuration = timedelta(days=5)
+    """By then somebody has reviewed it."""
+    expires: PositiveDuration = timedelta(hours=4)
+    """After this it is over, used or not."""
+
+
+class Analysis(Section):
+    """A PromQL query that is watched while traffic shifts; `baseline` is the same query over the time before."""
+
+    name: Name
+    query: Text
+    warn_above: float | None = None
+    fail_above: float | None = None
+    warn_above_baseline: Annotated[float, Field(gt=0)] | None = None
+    fail_above_baseline: Annotated[float, Field(gt=0)] | None = None
+    minimum_sample: Annotated[int, Field(ge=0)] = 0
+    """Below so many requests nothing is concluded, and the step holds."""
+
+    @model_validator(mode="after")
+    def _bounded(self) -> "Analysis":
+        pairs = ((self.warn_above, self.fail_above), (self.warn_above_baseline, self.fail_above_baseline))
+        if all(bound is None for pair in pairs for bound in pair):
+            raise ValueError(
+                "an analysis needs a bound: warn_above, fail_above, warn_above_baseline, fail_above_baseline"
+            )
+        if any(warn is not None and fail is not None and warn > fail for warn, fail in pairs):
+            raise ValueError("the bound that warns lies above the one that fails")
+        return self
+
+
+class Rollout(Section):
+    """The steps of traffic, and what is watched between them (F5)."""
+
+    steps: Annotated[tuple[Annotated[int, Field(ge=1, le=100)], ...], Field(min_length=1)] = (100,)
+    """Percentages, ascending, the last one 100."""
+    hold: PositiveDuration | None = None
+    """How long each step is watched."""
+    analysis: tuple[Analysis, ...] = ()
+
+    @model_validator(mode="after")
+    def _ascending(self) -> "Rollout":
+        if list(self.steps) != sorted(set(self.steps)) or self.steps[-1] != 100:  # noqa: PLR2004 - per cent
+            raise ValueError("steps are percentages that ascend and end with 100")
+        return self
+
+
+class Phase(Section):
+    """One phase of the verification after a deployment (P19)."""
+
+    name: Name
+    duration: Annotated[PositiveDuration, Field(alias="for")]
+    checks: Annotated[tuple[str, ...], Field(min_length=1)]
+    """`health`, `rollout`, or the name of an analysis or a monitor of this environment."""
+
+
+class Environment(Section):
+    """One place where services run. The order of the environments is the order in which they are fixed (K2)."""
+
+    kind: EnvironmentKind = "production"
+    """What sort of place it is; unsaid, it is protected like production."""
+    promotes_from: EnvironmentName | None = None
+    """Where an artifact has to come from."""
+    gates: Gates = Field(default_factory=dict)
+    """The gates a change has to pass, in this order. Without any, nothing passes."""
+    approval: Approval = Approval()
+    break_glass: BreakGlass | None = None
+    """Without it there is no break-glass here."""
+    rollout: Rollout = Rollout()
+    verification: tuple[Phase, ...] = ()
+    monitors: tuple[Monitor, ...] = ()
+    severity: SeverityName | None = None
+    """Of an incident when this environment is RED."""
+    owner: RoleOrPersonName | None = None
+    """Who looks after it."""

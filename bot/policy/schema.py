@@ -1,0 +1,34 @@
+"""The JSON Schema of the policy file, for editors that complete and check while one types."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from pydantic import BaseModel, JsonValue
+from pydantic.json_schema import models_json_schema
+
+from bot.policy.policy import PolicyFile
+
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+
+
+def json_schema(gates: Mapping[str, type[BaseModel]]) -> dict[str, JsonValue]:
+    """The schema (draft 2020-12) of a policy file; `gates` are the parameter models of the known gates, by name."""
+    models: list[type[BaseModel]] = [PolicyFile, *gates.values()]
+    references, whole = models_json_schema([(model, "validation") for model in models], by_alias=True)
+    definitions: dict[str, dict[str, JsonValue]] = whole["$defs"]
+    properties: dict[str, JsonValue] = {name: dict(references[gates[name], "validation"]) for name in gates}
+    environment = definitions["Environment"]["properties"]
+    if isinstance(environment, dict):
+        described = environment.get("gates")
+        environment["gates"] = {
+            **(described if isinstance(described, dict) else {}),
+            "type": "object",
+            "properties": properties,
+            "additionalProperties": False,
+        }
+    return {
+        "$schema": DIALECT,
+        "title": "Portcullis policy",
+        **references[PolicyFile, "validation"],
+        "$defs": dict(definitions),
+    }

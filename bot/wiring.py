@@ -1,0 +1,270 @@
+"""The one place where everything is put together: adapters, storage, flows, jobs and handlers of one running bot."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import structlog
+from aiohttp import web
+from handlers.slack.announcer import Announcer
+from handlers.slack.app import build_app, slack_events
+from handlers.slack.context import SlackContext
+from handlers.slack.socket_mode import SocketMode
+from pydantic import BaseModel, SecretStr
+
+from bot.adapters.clock import SystemClock
+from bot.adapters.deployers import PolicyDeployers
+from bot.adapters.oci_registry import OciRegistry
+from bot.adapters.oci_tokens import Login
+from bot.adapters.probes import Probes
+from bot.adapters.seal import KeySeal
+from bot.adapters.totp import Totp
+from bot.adapters.totp_check import TotpCheck
+from bot.flows.collect import Collector
+from bot.flows.evaluate import evaluate
+from bot.flows.reload_policy import PolicyHolder, put_in_force, refuse
+from bot.flows.run import carry_out
+from bot.gates import GATES
+from bot.jobs.deliveries import Pace, delivery_worker
+from bot.jobs.metrics import Metrics
+from bot.jobs.self_check import SelfCheck
+from bot.jobs.timers import timer_worker
+from bot.jobs.watch import Watch
+from bot.policy import Policy, PolicyError, load
+from bot.ports import Clock
+from bot.settings import Settings
+from handlers.http.app import build_http
+from handlers.http.context import HttpContext
+from storage import schema
+from storage.ledger import Ledger
+from storage.owed import DeliveryTable, TimerTable
+
+log = structlog.get_logger(__name__)
+
+
+def gate_parameters() -> dict[str, type[BaseModel]]:
+    """The parameter models of all gates, for reading a policy."""
+    return {name: gate.parameters for name, gate in GATES.items()}
+
+
+def load_policy(path: Path) -> Policy:
+    """The policy file with the gates of this version. Raises PolicyError."""
+    return load(path, gate_parameters())
+
+
+@dataclass(slots=True, kw_only=True)
+class Decider:
+    """What a decision needs, for the bot and for the command line alike."""
+
+    ledger: Ledger
+    holder: PolicyHolder
+    collector: Collector
+    deployers: PolicyDeployers
+    clock: Clock
+
+    async def close(self) -> None:
+        """Let go of the database."""
+        await self.ledger.close()
+
+
+async def build_decider(
+    settings: Settings, policy: Policy, session: aiohttp.ClientSession, clock: Clock
+) -> Decider:
+    """The ledger, brought to its newest schema, and the collector over it."""
+    await schema.ensure(settings.database_url)
+    ledger = Ledger(settings.database_url, clock)
+    holder = PolicyHolder(policy)
+    deployers = PolicyDeployers(holder, environ=os.environ)
+    logins = {host: login_of(pair) for host, pair in settings.registry_credentials.items()}
+    registry = OciRegistry(
+        session,
+        clock=clock,
+        insecure_hosts=frozenset(settings.insecure_registries),
+        credentials=logins,
+    )
+    collector = Collector(ledger, registry, deployers, clock)
+    return Decider(ledger=ledger, holder=holder, collector=collector, deployers=deployers, clock=clock)
+
+
+def login_of(pair: SecretStr) -> Login:
+    """The user and the password of a `user:password` pair."""
+    user, _, password = pair.get_secret_value().partition(":")
+    return user, SecretStr(password)
+
+
+class Portcullis:
+    """One running bot. `start` returns when it is ready to take commands; `stop` drains and lets go."""
+
+    def __init__(self, settings: Settings, policy: Policy, *, clock: Clock | None = None) -> None:
+        self._settings = settings
+        self._first_policy = policy
+        self.clock = clock or SystemClock()
+        self._closing = contextlib.AsyncExitStack()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.url = ""
+
+    async def start(self) -> None:
+        """Open the database, start the loops, listen. Raises what makes that impossible; nothing is left open."""
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> None:
+        settings = self._settings
+        session = await self._closing.enter_async_context(aiohttp.ClientSession())
+        decider = await build_decider(settings, self._first_policy, session, self.clock)
+        self._closing.push_async_callback(decider.close)
+        self.decider = decider
+        await put_in_force(decider.ledger, self._first_policy)
+        self._build_slack(decider, session)
+        self._build_loops(decider)
+        await self._listen(decider)
+        if self.socket_mode is not None:
+            await self.socket_mode.start()
+        self._run_loops()
+        log.info(
+            "ready", url=self.url, policy=self._first_policy.digest, socket_mode=self.socket_mode is not None
+        )
+
+    def _build_slack(self, decider: Decider, session: aiohttp.ClientSession) -> None:
+        settings = self._settings
+        totp = Totp(KeySeal(settings.secret_key))
+        self._slack = SlackContext(
+            ledger=decider.ledger,
+            in_force=decider.holder,
+            collector=decider.collector,
+            clock=decider.clock,
+            code_check=TotpCheck(totp),
+            bot_token=settings.slack_bot_token,
+            signing_secret=settings.slack_signing_secret,
+            api_url=settings.slack_api_url,
+            session=session,
+        )
+        self.app = build_app(self._slack)
+        self.socket_mode = None
+        if settings.slack_app_token is not None:
+            self.socket_mode = SocketMode(self.app, settings.slack_app_token, base_url=settings.slack_api_url)
+            self._closing.push_async_callback(self.socket_mode.stop)
+
+    def _build_loops(self, decider: Decider) -> None:
+        ledger, clock, holder = decider.ledger, decider.clock, decider.holder
+        self.timers = timer_worker(
+            TimerTable(ledger, clock),
+            clock,
+            {
+                "evaluate": lambda id_: evaluate(ledger, decider.collector, holder.policy, id_),
+                "run": lambda id_: carry_out(ledger, decider.deployers, holder.policy, id_),
+            },
+        )
+        announcer = Announcer(self._slack)
+        self.deliveries = delivery_worker(DeliveryTable(ledger, clock), clock, announcer, Pace())
+        ledger.bells += [self.timers.bell, self.deliveries.bell]
+        probes = Probes(clock=clock, policy=holder)
+        self._closing.push_async_callback(probes.close)
+        self.watch = Watch(ledger, holder, probes, probes.supports)
+        pulses = {"timers": self.timers.pulse, "deliveries": self.deliveries.pulse}
+        self.metrics = Metrics(pulses)
+        self.check = SelfCheck(
+            ledger,
+            clock,
+            holder,
+            pulses=pulses,
+            owed={"timers": TimerTable(ledger, clock), "deliveries": DeliveryTable(ledger, clock)},
+            metrics=self.metrics,
+            connected=None if self.socket_mode is None else self.socket_mode.connected,
+        )
+
+    async def _listen(self, decider: Decider) -> None:
+        settings = self._settings
+        context = HttpContext(
+            ledger=decider.ledger,
+            in_force=decider.holder,
+            collector=decider.collector,
+            clock=decider.clock,
+            tokens=settings.api_tokens,
+            health=self.check.health,
+            metrics=self.metrics.exposition,
+        )
+        events = None if settings.slack_signing_secret is None else slack_events(self.app)
+        runner = web.AppRunner(build_http(context, events), access_log=None, shutdown_timeout=5)
+        await runner.setup()
+        self._closing.push_async_callback(runner.cleanup)
+        site = web.TCPSite(runner, settings.http_host, settings.http_port)
+        await site.start()
+        port = runner.addresses[0][1]
+        self.url = f"http://{settings.http_host}:{port}"
+
+    def _run_loops(self) -> None:
+        for name, loop in (
+            ("timers", self.timers.run),
+            ("deliveries", self.deliveries.run),
+            ("watch", self.watch.run),
+            ("self-check", self.check.run),
+        ):
+            self._spawn(name, loop)
+
+    def _spawn(self, name: str, loop: Callable[[], Awaitable[None]]) -> None:
+        async def forever() -> None:
+            while True:
+                try:
+                    await loop()
+                except Exception:
+                    # A loop that ends is a bot that lies about being alive: say so and start it again.
+                    log.exception("loop.ended", loop=name)
+                    await asyncio.sleep(1)
+
+        self._tasks.add(asyncio.create_task(forever(), name=name))
+
+    async def reload(self) -> bool:
+        """Read the policy file anew (SIGHUP). A bad one leaves the old one in force and says so; False then."""
+        path = self._settings.policy
+        decider = self.decider
+        try:
+            policy = await asyncio.to_thread(load_policy, path)
+        except PolicyError as error:
+            log.warning("policy.refused", problems=[str(p) for p in error.problems])
+            await refuse(decider.ledger, decider.holder.policy, error)
+            return False
+        decider.holder.policy = policy
+        await put_in_force(decider.ledger, policy)
+        self.watch.changed.set()
+        log.info("policy.in-force", policy=policy.digest)
+        return True
+
+    async def stop(self) -> None:
+        """Stop taking commands, finish what is under way within a few seconds, close the database."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+        await self._closing.aclose()
+
+
+async def run_until_stopped(settings: Settings, policy: Policy) -> None:
+    """Run the bot until SIGTERM or SIGINT; SIGHUP reloads the policy."""
+    portcullis = Portcullis(settings, policy)
+    await portcullis.start()
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    reloads: set[asyncio.Task[bool]] = set()
+
+    def reload() -> None:
+        task = asyncio.create_task(portcullis.reload())
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stopping.set)
+    loop.add_signal_handler(signal.SIGHUP, reload)
+    print(f"Portcullis is ready at {portcullis.url}", flush=True)  # noqa: T201 -- the line that a supervisor waits for
+    try:
+        await stopping.wait()
+    finally:
+        await portcullis.stop()

@@ -1,0 +1,247 @@
+"""Starts an example on loopback: the sandbox workspace, its sample world, and the bot as it runs in production."""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+import pyotp
+
+ROOT = Path(__file__).resolve().parent.parent
+TEAM_PORTS = {"sandbox": 8070, "world": 8071, "bot": 8080}
+READY_WITHIN = 60.0
+
+
+class DidNotStart(RuntimeError):  # noqa: N818 -- it says what happened
+    """A part of the demo did not come up; the text holds the end of its log."""
+
+
+@dataclass(slots=True)
+class Running:
+    """A running example: addresses, and the secrets of its cast."""
+
+    example: str
+    folder: Path
+    ports: dict[str, int]
+    factors: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    processes: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
+
+    def url(self, part: str) -> str:
+        """The address of a part."""
+        return f"http://127.0.0.1:{self.ports[part]}"
+
+    def code(self, person: str) -> str:
+        """What the person's pocket authenticator shows now."""
+        return pyotp.TOTP(self.factors[person]).now()
+
+
+def free_ports() -> dict[str, int]:
+    """Three ports that nobody uses now."""
+    ports = {}
+    with contextlib.ExitStack() as stack:
+        for part in TEAM_PORTS:
+            s = stack.enter_context(socket.socket())
+            s.bind(("127.0.0.1", 0))
+            ports[part] = s.getsockname()[1]
+    return ports
+
+
+def lay_out(example: str, folder: Path, ports: dict[str, int]) -> None:
+    """Copy the example to a fresh folder, with the world's port as it is now."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(ROOT / "examples" / example, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    policy = folder / "policy.yaml"
+    policy.write_text(policy.read_text().replace("127.0.0.1:8071", f"127.0.0.1:{ports['world']}"))
+    status = folder / "deployment" / "status"
+    status.mkdir(parents=True, exist_ok=True)
+    for name in ("staging", "dev"):
+        (status / f"{name}.status").write_text("GREEN\nchecked by the sample world\n")
+
+
+def environment(folder: Path, ports: dict[str, int], *, socket_mode: bool) -> dict[str, str]:
+    """The bot's settings; every secret is made for this run."""
+    base = {k: os.environ[k] for k in ("PATH", "HOME", "LANG", "TZ") if k in os.environ}
+    settings = {
+        "SLACK_BOT_TOKEN": "xoxb-" + secrets.token_hex(12),
+        "SLACK_SIGNING_SECRET": secrets.token_hex(16),
+        "PORTCULLIS_SLACK_API_URL": f"http://127.0.0.1:{ports['sandbox']}/api/",
+        "PORTCULLIS_DATABASE_URL": f"sqlite:///{folder / 'portcullis.db'}",
+        "PORTCULLIS_POLICY": str(folder / "policy.yaml"),
+        "PORTCULLIS_HTTP_PORT": str(ports["bot"]),
+        "PORTCULLIS_SECRET_KEY": secrets.token_urlsafe(32),
+        "PORTCULLIS_API_TOKENS": f"ci={secrets.token_hex(16)}",
+        "SAMPLE_WORLD": f"http://127.0.0.1:{ports['world']}",
+        "PYTHONPATH": str(ROOT),
+    }
+    if socket_mode:
+        settings["SLACK_APP_TOKEN"] = "xapp-" + secrets.token_hex(12)
+    return base | settings
+
+
+@contextlib.asynccontextmanager
+async def running(
+    example: str, folder: Path, ports: dict[str, int], *, socket_mode: bool = False
+) -> AsyncIterator[Running]:
+    """The example, ready; stopped and its processes ended when the block ends."""
+    lay_out(example, folder, ports)
+    run = Running(example=example, folder=folder, ports=ports)
+    run.environment = environment(folder, ports, socket_mode=socket_mode)
+    try:
+        await start_sandbox(run)
+        await enroll_everybody(run)
+        await start_bot(run)
+        await start_world(run)
+        yield run
+    finally:
+        await stop(run)
+
+
+async def start_sandbox(run: Running) -> None:
+    """The pretend workspace."""
+    workspace = str(run.folder / "workspace.yaml")
+    manifest = str(ROOT / "manifest.yml")
+    arguments = ["--port", str(run.ports["sandbox"]), "--manifest", manifest, "--workspace", workspace]
+    arguments += ["--events-url", run.url("bot") + "/slack/events"]
+    arguments += ["--link", f"Sample world={run.url('world')}", "--link", f"Bot health={run.url('bot')}/health"]
+    await start(run, "sandbox", ["-m", "bot", "sandbox", *arguments], run.url("sandbox"))
+
+
+async def enroll_everybody(run: Running) -> None:
+    """Give everybody a pocket authenticator, by the command line that an administrator uses."""
+    people = (line.split(":")[0].strip() for line in _section(run.folder / "policy.yaml", "people"))
+    for person in people:
+        run.factors[person] = pyotp.random_base32(32)
+    first, *others = run.factors
+    await enroll(run, first)  # it creates the database
+    await asyncio.gather(*(enroll(run, person) for person in others))
+
+
+async def enroll(run: Running, person: str) -> None:
+    """Enrol one person's authenticator."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "bot", "enroll", person, "--secret-stdin"),
+        env=run.environment,
+        cwd=run.folder,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, errors = await process.communicate((run.factors[person] + "\n").encode())
+    if process.returncode:
+        raise DidNotStart(f"enrolling {person} failed: {errors.decode()}")
+
+
+def _section(policy: Path, name: str) -> list[str]:
+    """The entries of a top-level section that fit one line each."""
+    lines = policy.read_text().splitlines()
+    begin = lines.index(f"{name}:") + 1
+    end = next(i for i in range(begin, len(lines)) if lines[i] and not lines[i].startswith(" "))
+    return [line for line in lines[begin:end] if line.strip()]
+
+
+async def start_bot(run: Running) -> None:
+    """The bot, by its production code path."""
+    await start(run, "bot", ["-m", "bot", "run"], run.url("bot") + "/readyz")
+
+
+async def start_world(run: Running) -> None:
+    """The sample world, and its story up to now."""
+    token = run.environment["PORTCULLIS_API_TOKENS"].partition("=")[2]
+    extra = {"SAMPLE_TOKEN": token, "SAMPLE_FACTORS": json.dumps(run.factors)}
+    module = f"examples.{run.example}.world"
+    arguments = ["-m", module, "--port", str(run.ports["world"]), "--bot", run.url("bot")]
+    await start(run, "world", arguments, run.url("world") + "/state", **extra)
+    async with aiohttp.ClientSession() as session, session.post(run.url("world") + "/begin") as answer:
+        if answer.status != 200:
+            raise DidNotStart(f"the sample world's story did not begin: {await answer.text()}")
+
+
+async def start(run: Running, part: str, arguments: list[str], ready: str, **extra: str) -> None:
+    """Start one process, its output in a log file, and wait until it answers."""
+    log = run.folder / f"{part}.log"
+    with log.open("ab") as out:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *arguments, env=run.environment | extra, cwd=run.folder, stdout=out, stderr=out
+        )
+    run.processes[part] = process
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + READY_WITHIN
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=3)) as session:
+        while loop.time() < deadline and process.returncode is None:
+            with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+                async with session.get(ready) as answer:
+                    if answer.status == 200:
+                        return
+            await asyncio.sleep(0.05)
+    tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+    raise DidNotStart(f"{part} did not come up (exit status {process.returncode}):\n{tail}")
+
+
+async def stop_one(run: Running, part: str, how: signal.Signals = signal.SIGTERM) -> None:
+    """End one process that we started."""
+    process = run.processes.pop(part, None)
+    if process is None or process.returncode is not None:
+        return
+    process.send_signal(how)
+    try:
+        async with asyncio.timeout(15):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+async def stop(run: Running) -> None:
+    """End everything, the bot first."""
+    for part in ("bot", "world", "sandbox"):
+        await stop_one(run, part)
+
+
+async def demo(example: str, *, socket_mode: bool) -> int:
+    """Run until interrupted."""
+    stopping = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, stopping.set)
+    try:
+        async with running(example, ROOT / "var" / "demo", TEAM_PORTS, socket_mode=socket_mode) as run:
+            print(
+                f"\n  Open {run.url('sandbox')}\n\n"
+                "  You are Lin. In #deployments, type:\n"
+                "    /deploy request catalogue b81e6f0 ticket=CHG-1207 Retry card captures on timeouts\n"
+                "  Then become Ada (top left) and press Approve; her code is in the Sample world.\n\n"
+                f"  Logs: {run.folder}   Stop: Ctrl-C",
+                flush=True,
+            )
+            await stopping.wait()
+    except DidNotStart as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--example", default="readiness")
+    parser.add_argument("--socket-mode", action="store_true", help="receive by Socket Mode instead of HTTP")
+    options = parser.parse_args()
+    if not (ROOT / "examples" / options.example / "policy.yaml").is_file():
+        print(f"demo: there is no example {options.example!r}", file=sys.stderr)
+        return 2
+    return asyncio.run(demo(options.example, socket_mode=options.socket_mode))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,27 @@
+"""What the HTTP handlers are given."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from aiohttp import web
+from pydantic import SecretStr
+
+from bot.domain.health import Health
+from bot.flows.collect import Collector
+from bot.ports import Clock, Ledger, PolicyInForce
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpContext:
+    """Flows' dependencies, the tokens of CI, and the bot's view of itself."""
+
+    ledger: Ledger
+    in_force: PolicyInForce
+    collector: Collector
+    clock: Clock
+    tokens: Mapping[str, SecretStr]
+    health: Callable[[], Awaitable[Health]]
+    metrics: Callable[[], bytes]
+
+
+CONTEXT: web.AppKey[HttpContext] = web.AppKey("context", HttpContext)

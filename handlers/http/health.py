@@ -1,0 +1,43 @@
+"""/health (contract D3, of the bot itself), /healthz, /readyz and /metrics."""
+
+from aiohttp import web
+from pydantic import JsonValue
+
+from handlers.http.context import CONTEXT
+
+
+async def get_health(request: web.Request) -> web.Response:
+    """D3: 200 for ok and warning, 503 for error."""
+    context = request.app[CONTEXT]
+    health = await context.health()
+    checks: dict[str, JsonValue] = dict(health.checks)
+    if health.errors:
+        checks["errors"] = list(health.errors)
+    body: dict[str, JsonValue] = {
+        "status": health.status,
+        "checks": checks,
+        "timestamp": context.clock.now().isoformat(),
+    }
+    return web.json_response(body, status=503 if health.status == "error" else 200)
+
+
+async def get_healthz(_: web.Request) -> web.Response:
+    """The process answers."""
+    return web.Response(text="ok\n")
+
+
+async def get_readyz(request: web.Request) -> web.Response:
+    """It can do its work: the database answers, the loops go round, Slack is connected."""
+    health = await request.app[CONTEXT].health()
+    if all(health.checks.values()):
+        return web.Response(text="ready\n")
+    missing = ", ".join(sorted(name for name, good in health.checks.items() if not good))
+    return web.Response(text=f"not ready: {missing}\n", status=503)
+
+
+async def get_metrics(request: web.Request) -> web.Response:
+    """The Prometheus exposition."""
+    return web.Response(
+        body=request.app[CONTEXT].metrics(),
+        headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
+    )

@@ -1,0 +1,58 @@
+"""What the Slack handlers are given, and the work that goes on after an ack."""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from bot.flows.collect import Collector
+from bot.policy import Policy
+from bot.ports import Clock, CodeCheck, Ledger, PolicyInForce
+from handlers.slack.web_api import SlackApi
+
+log = structlog.get_logger(__name__)
+
+
+class Background:
+    """Tasks that an ack does not wait for. They are kept, so that none is lost, and drained at the end."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
+        """Run `work` on its own; it answers for its own errors."""
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def drain(self, seconds: float = 5.0) -> None:
+        """Wait for what is under way, and cancel what takes longer."""
+        if not self._tasks:
+            return
+        _, late = await asyncio.wait(self._tasks, timeout=seconds)
+        for task in late:
+            log.warning("slack.background-cancelled", task=task.get_name())
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlackContext:
+    """The flows' dependencies and the way to Slack. `team_id`, where set, is the only workspace that is served."""
+
+    ledger: Ledger
+    in_force: PolicyInForce
+    collector: Collector
+    clock: Clock
+    code_check: CodeCheck
+    api: SlackApi
+    signing_secret: str | None = field(default=None, repr=False)
+    team_id: str | None = None
+    background: Background = field(default_factory=Background)
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force at this moment: read it once in a handler."""
+        return self.in_force.policy

@@ -1,0 +1,170 @@
+"""The request's message in the approvals channel: one per request, edited as it moves, twelve lines at most (P10)."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from bot.domain.approval import ApprovalState
+from bot.domain.change_request import ChangeRequest, RequestState
+from bot.domain.fingerprint import short
+from bot.domain.outcome import GateOutcome, Status, worst_first
+from bot.domain.quorum import SeatHeld
+from bot.flows.inquire import RequestView
+from bot.policy import Policy
+from handlers.slack.blocks import Block, Message, actions, button, escape, message
+from handlers.slack.voice import Voice
+from handlers.wording.facts import plural, short_digest
+from handlers.wording.gates import SIGNS, WORDS
+from handlers.wording.requests import KINDS, headline
+from handlers.wording.times import ago
+
+GATE_LINES: Final = 5
+MOST_BAD: Final = 3
+REASON_SHOWN: Final = 160
+APPROVE, REJECT, DETAILS, START = "request_approve", "request_reject", "request_details", "request_start"
+"""The action_ids of its buttons."""
+
+
+def render(view: RequestView, policy: Policy) -> Message:
+    """The message for the request as it stands."""
+    request, voice = view.request, Voice(policy, view.now)
+    lines = [_first(view, voice), _asked(request, voice)]
+    if request.is_open or request.state is RequestState.REFUSED:
+        lines += gate_lines(request, voice, most=GATE_LINES)
+    lines += [line for line in (_seats(view, voice), _could(view, voice), _next(view, voice)) if line]
+    lines.append(identity(request))
+    return message(lines, *actions(*_buttons(request, view)))
+
+
+def _first(view: RequestView, voice: Voice) -> str:
+    """What is wanted of the reader, or how it ended."""
+    request = view.request
+    what = title(request)
+    if request.state is RequestState.AWAITING_APPROVAL:
+        missing = view.quorum.missing
+        needs = f" · needs {plural(missing, 'more approval')}" if missing else ""
+        loud = "EMERGENCY: " if request.emergency else ""
+        return f"*{loud}Approve {what}?*  {request.id}{needs}"
+    head = headline(request, now=view.now, when=voice.when, names=voice.name)
+    return f"*{head.sign} {head.word}: {what}*  {request.id}"
+
+
+def title(request: ChangeRequest) -> str:
+    """`checkout 7a3f9c2 → production` in mrkdwn, without bold."""
+    return f"{escape(request.service)} `{request.artifact.tag}` → {escape(request.environment)}"
+
+
+def _asked(request: ChangeRequest, voice: Voice) -> str:
+    who = voice.who(request.requester.person, "somebody")
+    parts = [f"Asked by {who} {ago(request.requested_at, voice.now)}", KINDS[request.kind.value]]
+    parts += [escape(p, 64) for p in (request.ticket, request.emergency) if p]
+    if request.fixes:
+        parts.append(f"a fix for {escape(request.fixes)}")
+    if request.reason:
+        parts.append(f"“{escape(request.reason, REASON_SHOWN)}”")
+    return " · ".join(parts)
+
+
+def gate_lines(request: ChangeRequest, voice: Voice, *, most: int) -> list[str]:
+    """What does not pass, worst first and one a line; what passes shares the lines that are left."""
+    readiness = request.readiness
+    if readiness is None or not readiness.outcomes:
+        return []
+    bad = [o for o in worst_first(readiness.outcomes) if o.status is not Status.PASSED]
+    passed = readiness.only(Status.PASSED)
+    lines = [gate_line(outcome, voice) for outcome in bad[:MOST_BAD]]
+    if len(bad) > MOST_BAD:
+        lines[-1] += f" · and {len(bad) - MOST_BAD} more, see Details"
+    return lines + _together(passed, voice, max(1, min(3, most - len(lines))))
+
+
+def gate_line(outcome: GateOutcome, voice: Voice) -> str:
+    """One gate on one line: sign, word, text."""
+    line = voice.gate(outcome)
+    return f"{line.sign} *{line.word}* {escape(line.text, 300)}"
+
+
+def _together(outcomes: Sequence[GateOutcome], voice: Voice, lines: int) -> list[str]:
+    if not outcomes:
+        return []
+    each = -(-len(outcomes) // lines)
+    chunks = [outcomes[i : i + each] for i in range(0, len(outcomes), each)]
+    head = f"{SIGNS[Status.PASSED]} *{WORDS[Status.PASSED]}*"
+    return [f"{head} " + " · ".join(escape(voice.gate(o).text, 100) for o in chunk) for chunk in chunks]
+
+
+def _seats(view: RequestView, voice: Voice) -> str | None:
+    """Every seat with who holds it, and who else signed."""
+    request, quorum = view.request, view.quorum
+    seats = [_seat(seat, view, voice) for seat in quorum.seats]
+    seated = {seat.person for seat in quorum.seats}
+    mine = [a for a in view.approvals if a.revision == request.revision and a.person not in seated]
+    seats += [f"✓ {voice.who(a.person)}" for a in mine if a.state is ApprovalState.COUNTED]
+    pending = [voice.who(a.person) for a in mine if a.state is ApprovalState.SIGNED]
+    if pending and request.is_open:
+        seats.append(f"◷ {', '.join(pending)} signed, being checked")
+    if not seats:
+        return None
+    return f"Seats  {' · '.join(seats[:8])}" + (f" · and {len(seats) - 8} more" if len(seats) > 8 else "")  # noqa: PLR2004
+
+
+def _seat(seat: SeatHeld, view: RequestView, voice: Voice) -> str:
+    roles = escape(" or ".join(seat.roles), 90)
+    if seat.person is None:
+        return f"○ {roles}: empty"
+    factor = next((a.factor.method for a in view.approvals if a.person == seat.person), None)
+    return f"✓ {roles}: {voice.who(seat.person)}" + (f" ({escape(factor)})" if factor else "")
+
+
+def _could(view: RequestView, voice: Voice) -> str | None:
+    """Who can act is called, once; where nobody can, that is said."""
+    if view.request.state is not RequestState.AWAITING_APPROVAL or not view.quorum.missing:
+        return None
+    if not view.could_sign:
+        return "Nobody whom the policy names can fill what is empty: whoever keeps it has to look."
+    return f"{voice.call_all(view.could_sign)} can approve"
+
+
+def _next(view: RequestView, voice: Voice) -> str | None:
+    """What happens next while it is open, how it ended when it is over."""
+    request = view.request
+    head = headline(request, now=view.now, when=voice.deciding, names=voice.name)
+    text = escape(head.text[:1].upper() + head.text[1:], 500)
+    if request.state in (RequestState.AWAITING_APPROVAL, RequestState.APPROVED):
+        return f"{text} · expires {escape(voice.when(request.expires_at))}"
+    return text
+
+
+def identity(request: ChangeRequest) -> str:
+    """What exactly is meant: the fingerprint to compare, the digest, the way back."""
+    parts = []
+    if request.fingerprint and request.is_open:
+        parts.append(f"Fingerprint `{short(request.fingerprint)}`")
+    if request.artifact.digest:
+        parts.append(f"digest `{short_digest(request.artifact.digest)}`")
+    if request.rollback_target is not None:
+        parts.append(f"way back `{request.rollback_target.tag}`")
+    if not request.is_open:
+        parts.append(f"everything: `/deploy why {request.id}`")
+    return " · ".join(parts) or f"`/deploy status {request.id}`"
+
+
+def startable(request: ChangeRequest, view: RequestView) -> bool:
+    """Whether pressing Start could start it now."""
+    due = request.start.at is None or request.start.at <= view.now
+    ready = request.readiness is not None and request.readiness.may_start
+    return request.state is RequestState.APPROVED and ready and due
+
+
+def _buttons(request: ChangeRequest, view: RequestView) -> list[Block]:
+    details = button(DETAILS, "Details", request.id)
+    reject = button(REJECT, "Reject", request.id, "danger")
+    match request.state:
+        case RequestState.AWAITING_APPROVAL:
+            return [button(APPROVE, "Approve", request.id, "primary"), reject, details]
+        case RequestState.APPROVED:
+            start = [button(START, "Start", request.id, "primary")] if startable(request, view) else []
+            return [*start, reject, details]
+        case RequestState.EVALUATING | RequestState.STARTING:
+            return [details]
+        case _:
+            return []

@@ -1,0 +1,117 @@
+"""What happened, in the past tense: the lines of a request's or an incident's thread, and the other notices."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Final
+
+from pydantic import JsonValue
+
+from handlers.wording.facts import Facts, listed, plural
+from handlers.wording.requests import deployer_said
+from handlers.wording.times import span
+
+Names = Callable[[str], str]
+Word = Callable[[Facts, Names], str]
+
+CHANGED: Final[Mapping[str, str]] = {
+    "digest": "the digest behind the tag",
+    "artifact": "the artifact",
+    "rollback_target": "the version to go back to",
+    "policy": "the policy",
+    "evidence": "the evidence",
+    "kind": "the kind of change",
+    "service": "the service",
+    "environment": "the environment",
+}
+
+
+def changed(facts: Facts) -> str:
+    """Which of the facts that an approval is bound to changed."""
+    return listed([CHANGED.get(name, name) for name in facts.texts("changed")]) or "a fact"
+
+
+def note(notes: Mapping[str, Word], facts: Mapping[str, JsonValue], names: Names) -> str:
+    """The line for `facts["code"]`. A code that nobody worded is shown by its code."""
+    read = Facts(facts)
+    code = read.text("code")
+    word = notes.get(code)
+    return word(read, names) if word else f"Something happened (code: {code})."
+
+
+def _who(facts: Facts, names: Names) -> str:
+    person = facts.text("person", "")
+    return names(person) if person else "Portcullis"
+
+
+def _because(facts: Facts) -> str:
+    reason = facts.text("reason", "")
+    return f": “{reason}”" if reason else "."
+
+
+def _after(facts: Facts) -> str:
+    seconds = facts.number("seconds")
+    return "" if seconds is None else f" {span(timedelta(seconds=seconds))} after the approval"
+
+
+def _run(facts: Facts) -> str:
+    return f"Run {facts.text('run')}"
+
+
+REQUEST_NOTES: Final[Mapping[str, Word]] = MappingProxyType(
+    {
+        "approval-counted": lambda f, n: f"{_who(f, n)} approved, with a second factor ({f.text('method')}).",
+        "approved": lambda _, __: "Every seat is filled: approved.",
+        "revised": lambda f, _: (
+            f"What is asked for changed ({changed(f)}): revision {f.text('revision')}. "
+            "Approvals given before are void, and everybody who gave one was told."
+        ),
+        "rejected": lambda f, n: f"{_who(f, n)} rejected it{_because(f)}",
+        "cancelled": lambda f, n: f"{_who(f, n)} cancelled it{_because(f)}",
+        "live": lambda f, _: f"Live{_after(f)}. {_run(f)}: {deployer_said(f.text('outcome'))}.",
+        "failed": lambda f, _: (
+            f"Failed{_after(f)}. {_run(f)}: {deployer_said(f.text('outcome'))}. Nothing was tried again by itself."
+        ),
+        "unresolved": lambda f, _: (
+            f"{_run(f)}: {deployer_said(f.text('outcome'))}. Look at the environment before anything else; "
+            "it is not sent again by itself."
+        ),
+    }
+)
+"""The thread of a request."""
+
+INCIDENT_NOTES: Final[Mapping[str, Word]] = MappingProxyType(
+    {
+        "acknowledged": lambda f, n: f"{_who(f, n)} has it.",
+        "resolved": lambda f, n: f"{_who(f, n)} resolved it. The colour stays what the monitors see.",
+        "green": lambda _, __: "GREEN again: resolved by itself.",
+        "colour": lambda f, _: f"Now {f.text('colour')}; the incident stays open until it is GREEN.",
+    }
+)
+"""The thread of an incident."""
+
+POLICY_NOTICES: Final[Mapping[str, Word]] = MappingProxyType(
+    {
+        "in-force": lambda f, _: (
+            f"A new policy is in force: {f.text('file')} ({f.digest('digest')}, before it {f.digest('previous')}). "
+            "Open requests are being judged by it."
+        ),
+        "refused": lambda f, _: (
+            f"The new policy file was refused, and the old one ({f.digest('in_force')}) stays in force: "
+            f"{plural(f.number('count') or len(f.texts('problems')), 'problem')}. "
+            + " | ".join(f.texts("problems"))
+        ),
+    }
+)
+"""What became of a policy file."""
+
+SECURITY_EVENTS: Final[Mapping[str, Word]] = MappingProxyType(
+    {
+        "digest-mismatch": lambda f, _: (
+            f"SECURITY: the tag {f.text('artifact')} is not what CI built. The registry has "
+            f"{f.digest('registry_digest')}, CI built {f.digest('build_digest')}. Nothing was deployed. "
+            "Find out who pushed it before anybody uses this tag."
+        ),
+    }
+)
+"""What has to be looked into."""

@@ -1,0 +1,253 @@
+"""What a refused command says: what, why, and who or when unblocks it, in one sentence (or two short ones)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from bot.domain.refusal import Refusal
+from handlers.wording.facts import UNSAID, Facts, listed
+from handlers.wording.requests import STATE_WORDS
+from handlers.wording.times import When, utc
+
+Names = Callable[[str], str]
+"""How a person of the directory is called on this surface."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    facts: Facts
+    names: Names
+    when: When
+
+    def who(self, key: str, unsaid: str = "somebody") -> str:
+        name = self.facts.text(key, "")
+        return self.names(name) if name else unsaid
+
+    def at(self, key: str) -> str:
+        instant = self.facts.instant(key)
+        return UNSAID if instant is None else self.when(instant)
+
+
+def sentence(refusal: Refusal, *, names: Names = str, when: When = utc) -> str:
+    """The refusal in words. One whose code nobody worded is shown by its code: honest, if not kind."""
+    said = _Said(Facts(refusal.facts), names, when)
+    word = SENTENCES.get(refusal.code)
+    if word is None:
+        return f"This was refused, and nothing was changed (code: {refusal.code})."
+    return word(said)
+
+
+def _unknown(kind: str, plural: str) -> Callable[[_Said], str]:
+    def word(said: _Said) -> str:
+        meant = said.facts.text("meant", "")
+        if meant:
+            return f"There is no {kind} “{said.facts.text('name')}” in the policy. Did you mean “{meant}”?"
+        known = listed(said.facts.texts("known"), 10) or "none"
+        return (
+            f"There is no {kind} “{said.facts.text('name')}” in the policy. It has these {plural}: {known}."
+        )
+
+    return word
+
+
+def _state(said: _Said) -> str:
+    state = said.facts.text("state")
+    return STATE_WORDS.get(state, state)
+
+
+def _tries(said: _Said) -> str:
+    left, minutes = said.facts.number("left") or 0, said.facts.text("minutes")
+    if left <= 0:
+        return f"That was the last try: approving is locked for you for {minutes} minutes, nothing else is."
+    return "One try is left." if left == 1 else f"{left} tries are left."
+
+
+def _no_seat(said: _Said) -> str:
+    roles = listed(said.facts.texts("roles"), last="or")
+    silent = listed(said.facts.texts("unanswered"))
+    if silent:
+        return (
+            f"This takes somebody who is {roles}, and whether you are could not be asked ({silent}), "
+            "so it counts as no. Somebody who holds such a role by the policy can do it."
+        )
+    return f"This takes somebody who is {roles}, and you are not. One of them can do it."
+
+
+def _already_signed(said: _Said) -> str:
+    request, state = said.facts.text("request"), said.facts.text("state")
+    if state == "refused":
+        why = said.facts.text("why")
+        return (
+            f"You signed {request} already, and it did not count (code: {why}). Another approver has to sign."
+        )
+    if state == "counted":
+        return f"You approved {request} already; it takes another person to fill the next seat."
+    return f"You signed {request} already; whether it counts shows on its message in a moment."
+
+
+def _unknown_key(said: _Said) -> str:
+    key, meant = said.facts.text("name"), said.facts.text("meant", "")
+    known = listed([f"{k}=" for k in said.facts.texts("known")])
+    hint = f"Did you mean {meant}=?" if meant else f"The keys are {known}."
+    return (
+        f"“{key}=” is no key of /deploy request. {hint} To have it in the reason, put the reason in quotes."
+    )
+
+
+def _unknown_command(said: _Said) -> str:
+    command, word, meant = said.facts.text("command"), said.facts.text("name"), said.facts.text("meant", "")
+    hint = f"Did you mean {command} {meant}?" if meant else f"{command} help lists what there is."
+    return f"{command} has no “{word}”. {hint}"
+
+
+def _unknown_environment(said: _Said) -> str:
+    sentence = _unknown("environment", "environments")(said)
+    if said.facts.said.get("position"):
+        sentence += " If that word begins the reason, put the reason in quotes."
+    return sentence
+
+
+SENTENCES: Final[Mapping[str, Callable[[_Said], str]]] = MappingProxyType(
+    {
+        # Who asks
+        "unknown-person": lambda s: (
+            "Your Slack account stands for nobody in the policy, so nothing was done. Whoever keeps the policy "
+            f"file can add you under people, with slack: {s.facts.text('user')}."
+        ),
+        "other-workspace": lambda _: (
+            "This bot serves another Slack workspace, so nothing was done. Ask in the workspace it was set up for."
+        ),
+        # What is named
+        "unknown-service": _unknown("service", "services"),
+        "unknown-environment": _unknown_environment,
+        "unknown-person-name": _unknown("person", "people"),
+        "unknown-request": lambda s: (
+            f"There is no request {s.facts.text('request')}. /deploy status lists the newest ones."
+        ),
+        "unknown-incident": lambda s: (
+            f"There is no incident {s.facts.text('incident')}. /env status names the open ones."
+        ),
+        # How a command is written
+        "unknown-key": _unknown_key,
+        "key-twice": lambda s: f"“{s.facts.text('name')}=” stands twice; say it once.",
+        "key-empty": lambda s: (
+            f"“{s.facts.text('name')}=” has nothing after it; give a value or leave it out."
+        ),
+        "unclosed-quote": lambda s: (
+            f"The quotes that open after {s.facts.text('name')}= never close; close them and send it again."
+        ),
+        "too-few-words": lambda s: (
+            f"The {s.facts.text('missing')} is missing. Write {s.facts.text('usage')}, or only /deploy request for a form."
+        ),
+        "bad-id": lambda s: (
+            f"“{s.facts.text('name')}” is no request. Requests are called DEP-42, or 42 for short; "
+            "/deploy status lists them."
+        ),
+        "id-missing": lambda s: f"Say which request: {s.facts.text('usage')}. /deploy status lists them.",
+        "unknown-command": _unknown_command,
+        "not-in-this-version": lambda s: (
+            f"{s.facts.text('command')} {s.facts.text('name')} is not available in this version. "
+            f"{s.facts.text('command')} help lists what is."
+        ),
+        "bad-artifact": lambda s: (
+            f"“{s.facts.text('name')}” is no image tag: letters, digits, dots, dashes and underscores, 128 at most. "
+            "Name the tag that CI pushed, such as 7a3f9c2."
+        ),
+        "no-reason": lambda _: (
+            "Give a reason: one line that tells the others why. It is kept with the record."
+        ),
+        "reason-too-long": lambda s: (
+            f"The reason has {s.facts.text('length')} characters, {s.facts.text('limit')} are kept. "
+            "Say it shorter and put the rest in the ticket."
+        ),
+        "too-long": lambda s: (
+            f"The {s.facts.text('field')} has {s.facts.text('length')} characters, {s.facts.text('limit')} at most "
+            "are taken. Use its short key, such as CHG-1207."
+        ),
+        "bad-start": lambda s: (
+            f"“{s.facts.text('name')}” is no start. Write at=next, at=14:30, at=2026-03-02T14:30 "
+            f"(both in {s.facts.text('zone')}), or at=2026-03-02T14:30+01:00."
+        ),
+        "start-in-the-past": lambda s: (
+            f"The start {s.at('at')} is over. Name a later one, or leave at= out to start as soon as it may."
+        ),
+        "start-too-late": lambda s: (
+            f"The start {s.at('at')} is more than {s.facts.text('limit_days')} days away. Ask again nearer to it."
+        ),
+        # How a request stands
+        "already-asked": lambda s: (
+            f"{s.who('by', 'Somebody')} asked for the same already: {s.facts.text('request')}, which {_state(s)}. "
+            f"Follow that one, or have it cancelled first (/deploy cancel {s.facts.text('request')})."
+        ),
+        "not-awaiting-approval": lambda s: (
+            f"{s.facts.text('request')} is not waiting for approval: it {_state(s)}. Nothing was recorded."
+        ),
+        "not-approved": lambda s: (
+            f"{s.facts.text('request')} cannot start: it {_state(s)}. It can be started once every seat is filled."
+        ),
+        "too-late": lambda s: (
+            f"{s.facts.text('request')} cannot be taken back: it {_state(s)}. "
+            "To undo what went live, ask for the version before it."
+        ),
+        "not-yours": lambda s: (
+            f"{s.facts.text('request')} is {s.who('by')}'s. {s.who('by', 'The requester')} or an approver can cancel it."
+        ),
+        "changed-since": lambda s: (
+            f"{s.facts.text('request')} changed while you read it, so your approval was not recorded. "
+            "Close this, look at its message again, and approve what stands there now."
+        ),
+        # Who may approve
+        "own-request": lambda _: (
+            "This request is your own, and nobody approves their own change. Another approver has to."
+        ),
+        "no-seat": _no_seat,
+        "no-seats": lambda s: (
+            f"Nobody's approval is asked for {s.facts.text('environment')}: the policy has no seats there."
+        ),
+        "excluded": lambda s: (
+            f"The policy keeps {listed(s.facts.texts('by'))} out of approving here, and that is you. "
+            "Another approver has to."
+        ),
+        "commit-author": lambda _: (
+            "You wrote commits in this build, and authors do not approve their own work. Another approver has to."
+        ),
+        "authors-unknown": lambda _: (
+            "CI did not say who wrote this build, so nobody can be cleared of having written it. "
+            "Have CI send details.authors with the build, then approve again."
+        ),
+        "already-signed": _already_signed,
+        "facts-changed": lambda _: "What you approved has changed since, so your approval no longer counts.",
+        # The second factor
+        "method-forbidden": lambda s: (
+            f"A code by {s.facts.text('method')} approves nothing here: the policy accepts "
+            f"{listed(s.facts.texts('allowed'), last='or')}, which this version cannot ask for yet."
+        ),
+        "not-enrolled": lambda _: (
+            "You have no second factor here yet, so nothing was recorded. Whoever runs the bot enrols you on its "
+            "host with: portcullis enroll."
+        ),
+        "enrolled-already": lambda s: (
+            f"{s.who('person')} has a second factor already. To replace it, enrol again with --again."
+        ),
+        "locked-out": lambda s: (
+            f"Too many wrong codes: approving is locked for you for {s.facts.text('minutes')} minutes from the first "
+            "of them. Rejecting and cancelling still work."
+        ),
+        "wrong-code": lambda s: f"That code is wrong. {_tries(s)} Codes change every 30 seconds.",
+        "code-used": lambda s: f"That code was used already; wait for the next one. {_tries(s)}",
+        "bad-code": lambda _: "A code is the six digits that your authenticator app shows now.",
+        # Incidents
+        "incident-over": lambda s: (
+            f"{s.facts.text('incident')} is over: {s.who('by', 'the environment turned GREEN')} closed it."
+        ),
+        "acknowledged-already": lambda s: (
+            f"{s.who('by')} has {s.facts.text('incident')} already. Talk to them in its thread."
+        ),
+        # Evidence
+        "from-the-future": lambda s: (
+            f"The statement says {s.at('at')}, and it is {s.at('now')} here. Mend the clock that wrote it and send it again."
+        ),
+    }
+)
+"""Every code, each a function of its facts."""

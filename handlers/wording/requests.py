@@ -1,0 +1,173 @@
+"""How a request stands, in a sign, a word and a sentence; and how it ended."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from bot.domain.change_request import ChangeRequest, RequestState
+from handlers.wording.times import When, span
+
+STATE_WORDS: Final[Mapping[str, str]] = {
+    RequestState.EVALUATING: "is being checked",
+    RequestState.AWAITING_APPROVAL: "waits for approval",
+    RequestState.APPROVED: "is approved",
+    RequestState.STARTING: "is rolling out",
+    RequestState.LIVE: "is live",
+    RequestState.REFUSED: "was refused",
+    RequestState.REJECTED: "was rejected",
+    RequestState.CANCELLED: "was cancelled",
+    RequestState.EXPIRED: "expired",
+    RequestState.FAILED: "failed to deploy",
+    RequestState.UNRESOLVED: "ended without a known result",
+}
+"""Each state as the end of a sentence that begins with the request: `DEP-42 waits for approval`."""
+
+SIGNS: Final[Mapping[RequestState, str]] = {
+    RequestState.EVALUATING: "◷",
+    RequestState.AWAITING_APPROVAL: "◷",
+    RequestState.APPROVED: "✓",
+    RequestState.STARTING: "▶",
+    RequestState.LIVE: "✓",
+    RequestState.REFUSED: "✗",
+    RequestState.REJECTED: "✗",
+    RequestState.CANCELLED: "–",
+    RequestState.EXPIRED: "–",
+    RequestState.FAILED: "✗",
+    RequestState.UNRESOLVED: "⚠",
+}
+
+KINDS: Final[Mapping[str, str]] = {
+    "initial": "first deployment",
+    "promotion": "promotion",
+    "rollback": "rollback",
+    "configuration": "configuration change",
+    "emergency": "EMERGENCY",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """A sign, a word and a sentence that follows it."""
+
+    sign: str
+    word: str
+    text: str
+
+
+def what(request: ChangeRequest) -> str:
+    """What would change where: `checkout 7a3f9c2 → production`."""
+    return f"{request.service} {request.artifact.tag} → {request.environment}"
+
+
+def headline(request: ChangeRequest, *, now: datetime, when: When, names: Callable[[str], str]) -> Headline:
+    """How the request stands and what happens next."""
+    sign = SIGNS[request.state]
+    if request.is_open:
+        return Headline(sign, _OPEN_WORDS[request.state], _next(request, now, when))
+    return Headline(sign, _CLOSED_WORDS[request.state], ending(request, when=when, names=names))
+
+
+_OPEN_WORDS: Final = {
+    RequestState.EVALUATING: "Being checked",
+    RequestState.AWAITING_APPROVAL: "Waits for approval",
+    RequestState.APPROVED: "Approved",
+    RequestState.STARTING: "Rolling out",
+}
+_CLOSED_WORDS: Final = {
+    RequestState.LIVE: "Live",
+    RequestState.REFUSED: "Refused",
+    RequestState.REJECTED: "Rejected",
+    RequestState.CANCELLED: "Cancelled",
+    RequestState.EXPIRED: "Expired",
+    RequestState.FAILED: "Failed",
+    RequestState.UNRESOLVED: "Result unknown",
+}
+
+
+def _next(request: ChangeRequest, now: datetime, when: When) -> str:
+    match request.state:
+        case RequestState.EVALUATING:
+            return "the gates are being asked"
+        case RequestState.STARTING:
+            return "the deployer was told to start"
+        case RequestState.AWAITING_APPROVAL:
+            return f"starts {_start(request, now, when)}"
+        case _:
+            return f"starts {_start(request, now, when)}"
+
+
+def _start(request: ChangeRequest, now: datetime, when: When) -> str:
+    """When it starts, and whether somebody has to press a button for it."""
+    opens = None if request.readiness is None else request.readiness.waits_until
+    later = [i for i in (request.start.at, opens) if i is not None and i > now]
+    if later:
+        by = "by itself" if request.start.by_itself else "when somebody presses Start"
+        return f"{by} from {when(max(later))} (in {span(max(later) - now)})"
+    if request.state is RequestState.AWAITING_APPROVAL:
+        return "at once with the last approval"
+    if request.start.by_itself:
+        return "by itself as soon as every gate passes"
+    if request.readiness is not None and request.readiness.may_start:
+        return "when the requester or an approver presses Start"
+    return "once every gate passes and somebody presses Start"
+
+
+def ending(request: ChangeRequest, *, when: When, names: Callable[[str], str]) -> str:
+    """How it ended: why, when and by whom."""
+    closing = request.closing
+    if closing is None:
+        return "no reason is recorded"
+    at = when(closing.at)
+    by = names(closing.by.person) if closing.by.person else "Portcullis"
+    match request.state:
+        case RequestState.LIVE:
+            took = span(closing.at - (request.approved_at or request.requested_at))
+            return f"since {at}, {took} after the approval"
+        case RequestState.REJECTED:
+            return f"by {by} {at}: “{closing.reason or 'no reason'}”"
+        case RequestState.CANCELLED:
+            return f"by {by} {at}"
+        case RequestState.EXPIRED:
+            return f"{at}: nobody started it in time. Ask again if it is still wanted"
+        case RequestState.REFUSED:
+            return f"{at}: {refused_because(closing.code)}"
+        case RequestState.FAILED:
+            return f"{at}: {deployer_said(closing.code)}. Look at its log before asking again"
+        case _:
+            return (
+                f"{at}: the deployer was called and nobody knows what came of it. "
+                f"Look at {request.environment} before anything else"
+            )
+
+
+def refused_because(code: str) -> str:
+    """Why the gates refused it, by the closing's code."""
+    known = {
+        "blocked": "a gate forbids it",
+        "unknown": "evidence is missing, and unknown is not green",
+        "needs-reason": "a gate warned, and no reason was given",
+        "no-longer-in-policy": "its service or environment is no longer in the policy",
+    }
+    return known.get(code, f"code {code}")
+
+
+def deployer_said(code: str) -> str:
+    """How the deployer ended, by its code."""
+    kind, _, number = code.partition("-")
+    if kind == "exit" and number.isdigit():
+        return "the deployer finished" if number == "0" else f"the deployer failed with exit status {number}"
+    if kind == "signal" and number.isdigit():
+        return f"the deployer was killed by signal {number}"
+    known = {
+        "timed-out": "the deployer did not finish within its time limit and was stopped",
+        "not-found": "the deployer's program does not exist on the bot's host",
+        "not-executable": "the deployer's program may not be executed on the bot's host",
+        "cannot-start": "the deployer's program could not be started",
+        "no-working-folder": "the folder that the deployer runs in is gone",
+        "no-deployer": "the policy names no deployer for this service, so nothing was started",
+        "looked-up-succeeded": "the deployer says that it succeeded",
+        "looked-up-failed": "the deployer says that it failed",
+        "lost": "the bot was restarted during the call and the deployer cannot say what came of it",
+    }
+    return known.get(code, f"the deployer ended with the code {code}")

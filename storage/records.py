@@ -1,0 +1,246 @@
+"""The records' tables behind the ports: find, restore, write with an audit entry."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from pydantic import JsonValue
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, or_, select, update
+
+from bot.domain.approval import Approval
+from bot.domain.audit import Fact
+from bot.domain.change_request import OPEN, ChangeRequest
+from bot.domain.deployment import Run
+from bot.domain.environment import EnvironmentState, MonitorState
+from bot.domain.evidence import Evidence
+from bot.domain.incident import Incident, IncidentState
+from bot.domain.second_factor import Credential
+from storage import tables
+from storage.documents import Document, text_of
+from storage.instants import to_micros
+from storage.statements import next_number, upsert
+
+R = TypeVar("R")
+Record = Callable[[Fact, str, JsonValue], None]  # writes the audit entry of a changed record
+
+
+class RecordTable(Generic[R]):
+    """One noun's table. Subclasses name the columns to find by."""
+
+    table: Table
+    kind: type[Any]
+    noun: str
+
+    def __init__(self, connection: Connection, record: Record) -> None:
+        self._connection = connection
+        self._record = record
+        self._document: Document[R] = Document(self.kind)
+
+    def columns(self, record: R) -> dict[str, Any]:
+        """The key and the columns to find the record by."""
+        raise NotImplementedError  # pragma: no cover -- abstract
+
+    def get(self, id: str, *, lock: bool = False) -> R | None:  # noqa: A002
+        """The record, or None. `lock`: nobody else changes it until this transaction ends."""
+        query = select(self.table.c.document).where(self.table.c.id == id)
+        text = self._connection.execute(query.with_for_update() if lock else query).scalar()
+        return None if text is None else self._document.restore(text)
+
+    def put(self, record: R, because: Fact) -> None:
+        """Write the record and owe its audit entry to the same transaction."""
+        plain = self._document.plain(record)
+        columns = self.columns(record)
+        upsert(self._connection, self.table, {**columns, "document": text_of(plain)}, key=("id",))
+        self._record(because, f"{self.noun}/{columns['id']}", plain)
+
+    def _all(self, query: Select[str]) -> list[R]:
+        return [self._document.restore(text) for text in self._connection.execute(query).scalars()]
+
+    def _query(self, *where: ColumnElement[bool]) -> Select[str]:
+        return select(self.table.c.document).where(*where)
+
+
+class RequestTable(RecordTable[ChangeRequest]):
+    table, kind, noun = tables.requests, ChangeRequest, "request"
+
+    def columns(self, record: ChangeRequest) -> dict[str, Any]:
+        return {
+            "id": record.id,
+            "number": record.number,
+            "service": record.service,
+            "environment": record.environment,
+            "state": record.state.value,
+        }
+
+    def next_number(self) -> int:
+        """The next request number; the counter's row stays locked until the transaction ends, so none is skipped."""
+        return next_number(self._connection, "request")
+
+    def open(self, *, service: str | None = None, environment: str | None = None) -> list[ChangeRequest]:
+        """Requests to which something may still happen, oldest first."""
+        c = self.table.c
+        where = [c.state.in_([s.value for s in OPEN]), *self._scope(service, environment)]
+        return self._all(self._query(*where).order_by(c.number))
+
+    def newest(
+        self,
+        *,
+        limit: int,
+        before: int | None = None,
+        service: str | None = None,
+        environment: str | None = None,
+    ) -> list[ChangeRequest]:
+        """A page of requests, newest first, before the request number `before`."""
+        c = self.table.c
+        where = self._scope(service, environment)
+        if before is not None:
+            where.append(c.number < before)
+        return self._all(self._query(*where).order_by(c.number.desc()).limit(limit))
+
+    def _scope(self, service: str | None, environment: str | None) -> list[ColumnElement[bool]]:
+        c = self.table.c
+        named = ((c.service, service), (c.environment, environment))
+        return [column == value for column, value in named if value is not None]
+
+
+class ApprovalTable(RecordTable[Approval]):
+    table, kind, noun = tables.approvals, Approval, "approval"
+
+    def columns(self, record: Approval) -> dict[str, Any]:
+        return {"id": record.id, "request": record.request}
+
+    def of(self, request: str) -> list[Approval]:
+        """All signatures on a request, of every revision, oldest first."""
+        found = self._all(self._query(self.table.c.request == request))
+        return sorted(found, key=lambda a: (a.revision, a.signed_at, a.person))
+
+
+class EvidenceTable(RecordTable[Evidence]):
+    table, kind, noun = tables.evidence, Evidence, "evidence"
+
+    def columns(self, record: Evidence) -> dict[str, Any]:
+        return {
+            "id": record.id,
+            "service": record.service,
+            "artifact": record.artifact,
+            "kind": record.kind.value,
+            "environment": record.environment,
+            "at": to_micros(record.at),
+        }
+
+    def about(self, service: str, *, artifact: str | None, limit: int = 1000) -> list[Evidence]:
+        """The newest statements about a service, or about one artifact of it, newest first."""
+        c = self.table.c
+        where = [c.service == service]
+        if artifact is not None:
+            where.append(c.artifact == artifact)
+        return self._all(self._query(*where).order_by(c.at.desc(), c.id).limit(limit))
+
+    def deployments(self, service: str, environment: str, *, limit: int = 200) -> list[Evidence]:
+        """What was deployed where, newest first."""
+        c = self.table.c
+        where = and_(c.service == service, c.kind == "deployment", c.environment == environment)
+        return self._all(self._query(where).order_by(c.at.desc(), c.id).limit(limit))
+
+
+class RunTable(RecordTable[Run]):
+    table, kind, noun = tables.runs, Run, "run"
+
+    def columns(self, record: Run) -> dict[str, Any]:
+        return {"id": record.id, "request": record.request, "state": record.state.value}
+
+    def of(self, request: str) -> list[Run]:
+        """The runs of a request, oldest first."""
+        return sorted(self._all(self._query(self.table.c.request == request)), key=lambda r: r.intended_at)
+
+    def keep_output(self, run: str, output: str) -> None:
+        """Keep what the deployer printed, beside the record; its digest is in the record."""
+        # PostgreSQL's text cannot hold NUL; a program may print one.
+        clean = output.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+        self._connection.execute(update(self.table).where(self.table.c.id == run).values(output=clean))
+
+    def output(self, run: str) -> str | None:
+        """What the deployer printed, capped; None where nothing is kept."""
+        text: str | None = self._connection.execute(
+            select(self.table.c.output).where(self.table.c.id == run)
+        ).scalar()
+        return text
+
+
+class EnvironmentTable(RecordTable[EnvironmentState]):
+    table, kind, noun = tables.environments, EnvironmentState, "environment"
+
+    def columns(self, record: EnvironmentState) -> dict[str, Any]:
+        return {"id": record.name}
+
+    def monitors(self, environment: str | None = None) -> list[MonitorState]:
+        """What is held of each monitor, by environment and name."""
+        query = select(tables.monitors.c.document).order_by(tables.monitors.c.id)
+        if environment is not None:
+            query = query.where(tables.monitors.c.environment == environment)
+        document = Document(MonitorState)
+        return [document.restore(text) for text in self._connection.execute(query).scalars()]
+
+    def keep(self, monitor: MonitorState) -> None:
+        """Keep a measurement. Not audited: the colour it leads to is."""
+        row = {
+            "id": monitor.id,
+            "environment": monitor.environment,
+            "document": text_of(Document(MonitorState).plain(monitor)),
+        }
+        upsert(self._connection, tables.monitors, row, key=("id",))
+
+
+class IncidentTable(RecordTable[Incident]):
+    table, kind, noun = tables.incidents, Incident, "incident"
+
+    def columns(self, record: Incident) -> dict[str, Any]:
+        return {
+            "id": record.id,
+            "number": int(record.id.rpartition("-")[2]),
+            "environment": record.environment,
+            "state": record.state.value,
+        }
+
+    def next_number(self) -> int:
+        """The next incident number."""
+        return next_number(self._connection, "incident")
+
+    def open(self, environment: str | None = None) -> list[Incident]:
+        """Incidents that are not resolved, oldest first."""
+        c = self.table.c
+        where = [c.state != IncidentState.RESOLVED.value]
+        if environment is not None:
+            where.append(c.environment == environment)
+        return self._all(self._query(*where).order_by(c.number))
+
+
+class CredentialTable(RecordTable[Credential]):
+    table, kind, noun = tables.credentials, Credential, "credential"
+
+    def columns(self, record: Credential) -> dict[str, Any]:
+        return {"id": record.id, "person": record.person}
+
+    def of(self, person: str) -> list[Credential]:
+        """The credentials of a person that are not revoked, oldest first."""
+        found = self._all(self._query(self.table.c.person == person))
+        return sorted((c for c in found if c.revoked_at is None), key=lambda c: (c.enrolled_at, c.id))
+
+    def accept_step(self, credential: str, step: int) -> bool:
+        """Take a TOTP step if it is later than the last one taken; one code never counts twice."""
+        c = self.table.c
+        later = or_(c.last_step.is_(None), c.last_step < step)
+        done = self._connection.execute(
+            update(self.table).where(c.id == credential, later).values(last_step=step)
+        )
+        return done.rowcount == 1
+
+    def failures_since(self, person: str, since: datetime) -> int:
+        """How often a wrong code was given since then."""
+        c = tables.factor_failures.c
+        query = select(func.count()).where(c.person == person, c.at >= to_micros(since))
+        return self._connection.execute(query).scalar_one()
+
+    def note_failure(self, person: str, at: datetime) -> None:
+        """Remember a wrong code."""
+        self._connection.execute(tables.factor_failures.insert().values(person=person, at=to_micros(at)))

@@ -1,0 +1,190 @@
+"""One transaction of the ledger: state, audit entries, timers and deliveries. The only code that commits."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import JsonValue
+from sqlalchemy import Connection, case, delete, select, update
+from sqlalchemy.exc import IntegrityError
+
+from bot.domain.audit import Entry, Fact, entry
+from bot.domain.owed import Delivery, Timer
+from bot.ports import Place
+from storage import records, tables
+from storage.documents import text_of
+from storage.instants import to_micros
+from storage.statements import insert, upsert
+
+Step = Callable[["UnitOfWork"], Any]
+
+
+class UnitOfWork:
+    """`bot.ports.Transaction` over one connection. Entries are buffered and chained when the step is done, so
+    that the head of the chain is locked last and for the shortest time."""
+
+    def __init__(self, connection: Connection, now: datetime) -> None:
+        self._connection = connection
+        self.now = now
+        self.owes = False  # whether a worker should be woken once this is committed
+        self._facts: list[tuple[Fact, str, JsonValue]] = []
+        note = self._note
+        self.requests = records.RequestTable(connection, note)
+        self.approvals = records.ApprovalTable(connection, note)
+        self.evidence = records.EvidenceTable(connection, note)
+        self.runs = records.RunTable(connection, note)
+        self.environments = records.EnvironmentTable(connection, note)
+        self.incidents = records.IncidentTable(connection, note)
+        self.credentials = records.CredentialTable(connection, note)
+        self.trail = Trail(connection, note)
+
+    def remembered(self, key: str) -> JsonValue | None:
+        """The answer given before under this key; None where it is new."""
+        query = select(tables.received.c.answer).where(tables.received.c.key == key)
+        text = self._connection.execute(query).scalar()
+        return None if text is None else json.loads(text)
+
+    def remember(self, key: str, answer: JsonValue) -> None:
+        """Keep the answer. Raises `Repeated` where a concurrent transaction was first."""
+        row = {"key": key, "at": to_micros(self.now), "answer": text_of(answer)}
+        try:
+            self._connection.execute(tables.received.insert().values(**row))
+        except IntegrityError as error:
+            raise Repeated(key) from error
+
+    def schedule(self, timer: Timer) -> None:
+        """Set a timer; one that stands already runs again, at the earlier of the two instants."""
+        due = to_micros(timer.due_at)
+        c = tables.timers.c
+        statement = insert(self._connection, tables.timers).values(
+            key=timer.key, kind=timer.kind, subject=timer.subject, due_at=due
+        )
+        # While somebody works on the old one its due instant is past; the new one then stands alone.
+        earlier = case((c.lease_until > to_micros(self.now), due), (c.due_at < due, c.due_at), else_=due)
+        self._connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["key"],
+                set_={"due_at": earlier, "generation": c.generation + 1, "attempts": 0},
+            )
+        )
+        self.owes = True
+
+    def unschedule(self, kind: str, subject: str) -> None:
+        """Drop a timer; nothing happens where there is none."""
+        key = Timer(kind=kind, subject=subject, due_at=self.now).key
+        self._connection.execute(delete(tables.timers).where(tables.timers.c.key == key))
+
+    def owe(self, delivery: Delivery) -> None:
+        """Owe a message; a pending one under the same key is made current instead of sent twice."""
+        row = {
+            "key": delivery.key,
+            "kind": delivery.kind,
+            "destination": delivery.destination,
+            "subject": delivery.subject,
+            "facts": text_of(dict(delivery.facts)),
+            "due_at": to_micros(delivery.due_at),
+            "created_at": to_micros(self.now),
+        }
+        change = {
+            "facts": row["facts"],
+            "generation": tables.deliveries.c.generation + 1,
+        }
+        upsert(self._connection, tables.deliveries, row, key=("key",), change=change, where=tables.PENDING)
+        self.owes = True
+
+    def place(self, subject: str, surface: str) -> Place | None:
+        """Where a message stands, or how to reach who asked."""
+        c = tables.places.c
+        query = select(c.place).where(c.subject == subject, c.surface == surface)
+        text = self._connection.execute(query).scalar()
+        return None if text is None else json.loads(text)
+
+    def put_place(self, subject: str, surface: str, place: Place) -> None:
+        """Remember where a message stands."""
+        row = {"subject": subject, "surface": surface, "place": text_of(dict(place))}
+        upsert(self._connection, tables.places, row, key=("subject", "surface"))
+
+    def _note(self, fact: Fact, subject: str, state: JsonValue) -> None:
+        self._facts.append((fact, subject, state))
+
+    def chain(self) -> None:
+        """Append the buffered entries. Reads the head under its lock: the last thing before the commit."""
+        if not self._facts:
+            return
+        head = tables.audit_head
+        seq, previous = self._connection.execute(
+            select(head.c.seq, head.c.hash).where(head.c.id == 1).with_for_update()
+        ).one()
+        rows = []
+        for fact, subject, state in self._facts:
+            seq += 1
+            e = entry(seq=seq, at=self.now, fact=fact, subject=subject, state=state, previous=previous)
+            rows.append({"seq": e.seq, "hash": e.hash, "subject": subject, "body": e.body})
+            previous = e.hash
+        self._connection.execute(tables.audit_entries.insert(), rows)
+        self._connection.execute(update(head).where(head.c.id == 1).values(seq=seq, hash=previous))
+        self._facts.clear()
+
+
+class Trail:
+    """`bot.ports.Trail`: entries without a record, and reading them."""
+
+    def __init__(self, connection: Connection, note: records.Record) -> None:
+        self._connection = connection
+        self._note = note
+
+    def record(self, fact: Fact, *, subject: str) -> None:
+        """An entry for something that happened without changing a record."""
+        self._note(fact, subject, None)
+
+    def entries(self, *, after: int = 0, limit: int = 1000, subject: str | None = None) -> Sequence[Entry]:
+        """Entries in their order, from the one after `after`."""
+        c = tables.audit_entries.c
+        query = select(c.seq, c.hash, c.body).where(c.seq > after).order_by(c.seq).limit(limit)
+        if subject is not None:
+            query = query.where(c.subject == subject)
+        return [Entry(seq=seq, hash=hash_, body=body) for seq, hash_, body in self._connection.execute(query)]
+
+
+class Repeated(Exception):  # noqa: N818
+    """Another transaction took the same key first; to run the step again finds its answer."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of one step: a value or an exception, and whether workers have something new."""
+
+    value: Any = None
+    error: BaseException | None = None
+    owes: bool = False
+
+
+def run_together(connection: Connection, steps: Sequence[Step], now: Callable[[], datetime]) -> list[Outcome]:
+    """Run the steps in one database transaction and commit once (group commit).
+
+    Each step has a savepoint of its own, so one that raises takes nothing with it. When this returns, every
+    step without an error is on disk. Raises where the commit itself fails: then none of them is.
+    """
+    alone = len(steps) == 1
+    with connection.begin() as transaction:
+        outcomes = [_run(connection, step, now, savepoint=not alone) for step in steps]
+        if alone and outcomes[0].error is not None:
+            transaction.rollback()
+    return outcomes
+
+
+def _run(connection: Connection, step: Step, now: Callable[[], datetime], *, savepoint: bool) -> Outcome:
+    nested = connection.begin_nested() if savepoint else None
+    unit = UnitOfWork(connection, now())
+    try:
+        value = step(unit)
+        unit.chain()
+    except BaseException as error:  # noqa: BLE001  -- it is handed to the caller who waits for it
+        if nested is not None:
+            nested.rollback()
+        return Outcome(error=error)
+    if nested is not None:
+        nested.commit()
+    return Outcome(value=value, owes=unit.owes)
