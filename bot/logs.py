@@ -3,33 +3,78 @@
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
-from typing import Any
+from collections.abc import Mapping, MutableMapping
+from typing import Any, Final
 
 import structlog
 
-SECRET_KEY = re.compile(r"token|secret|authorization|password|cookie|response_url|signature", re.IGNORECASE)
-SECRET_VALUE = re.compile(
-    r"xox[abeprs]-[\w-]+|xapp-[\w-]+|(?<=Bearer )\S+|https://hooks\.slack\.com/\S+|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
+GONE: Final = "[redacted]"
+SECRET_KEY: Final = re.compile(
+    r"token|secret|authorization|password|passwd|cookie|credential|response_url|signature|api_?key|private_?key",
+    re.IGNORECASE,
 )
-GONE = "[redacted]"
+"""Keys whose values never leave."""
+SECRETS: Final = (
+    (re.compile(r"xox[a-z](?:\.xox[a-z])?-[\w-]+|xapp-[\w-]+"), GONE),
+    (re.compile(r"https://hooks\.slack(?:-gov)?\.com/[^\s\"'<>]+"), GONE),
+    (re.compile(r"((?:bearer|basic)\s+)(?!\[)[^\s\"',]+", re.IGNORECASE), rf"\1{GONE}"),
+    (re.compile(r"(://)[^/\s:@\"']*:[^/\s\"']+(?=@)"), rf"\1{GONE}"),
+    (
+        re.compile(
+            r"([?&;](?:\w*token|\w*secret|password|ticket|signature|api_?key|code)=)[^&\s\"'#]+",
+            re.IGNORECASE,
+        ),
+        rf"\1{GONE}",
+    ),
+    # What database drivers and pydantic add to their messages is what somebody sent.
+    (re.compile(r"(\[parameters: )[^\n]*"), rf"\1{GONE}]"),
+    (re.compile(r"(input_value=).*?(?=, input_type=)", re.DOTALL), rf"\1{GONE}"),
+)
+"""What a secret looks like inside a text, and what is put in its place."""
+_DEEPEST: Final = 8
+
+
+def without_secrets(text: str) -> str:
+    """`text` with everything that looks like a secret put out of it (promise 8)."""
+    for pattern, instead in SECRETS:
+        text = pattern.sub(instead, text)
+    return text
 
 
 def redacted(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """A structlog processor: secrets leave neither by their key nor inside a text (promise 8)."""
     for key, value in list(event.items()):
-        event[key] = GONE if SECRET_KEY.search(key) else _clean(value)
+        if not key.startswith("_"):  # those are structlog's own and are not rendered
+            event[key] = GONE if SECRET_KEY.search(key) else _clean(value)
     return event
 
 
-def _clean(value: Any) -> Any:
+def _clean(value: Any, depth: int = 0) -> Any:
+    """JSON values without secrets; what is no JSON value is shown as Python would, and cleaned like any text."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
     if isinstance(value, str):
-        return SECRET_VALUE.sub(GONE, value)
-    if isinstance(value, dict):
-        return {k: GONE if SECRET_KEY.search(str(k)) else _clean(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_clean(v) for v in value]
-    return value
+        return without_secrets(value)
+    if depth < _DEEPEST and isinstance(value, Mapping):
+        return {
+            without_secrets(str(k)): GONE if SECRET_KEY.search(str(k)) else _clean(v, depth + 1)
+            for k, v in value.items()
+        }
+    if depth < _DEEPEST and isinstance(value, list | tuple | set | frozenset):
+        return [_clean(v, depth + 1) for v in value]
+    return "…" if depth >= _DEEPEST else without_secrets(repr(value))
+
+
+class WithoutWhatWasSent(logging.Filter):
+    """aiohttp puts the bytes of a malformed request, headers and all, into its error; a log needs only its name."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None and type(error).__module__ == "aiohttp.http_exceptions":
+            record.msg, record.args = "malformed request: %s", (type(error).__name__,)
+            record.exc_info = record.exc_text = None
+            record.levelno, record.levelname = logging.INFO, "INFO"
+        return True
 
 
 def configure(*, level: int = logging.INFO, stream: Any = None) -> None:
@@ -39,6 +84,7 @@ def configure(*, level: int = logging.INFO, stream: Any = None) -> None:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
         redacted,
     ]
@@ -52,6 +98,7 @@ def configure(*, level: int = logging.INFO, stream: Any = None) -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(stream or sys.stderr)
+    handler.addFilter(WithoutWhatWasSent())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

@@ -2,12 +2,18 @@
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import SettingsError as SourceError
 
-TOKEN_PAIR = re.compile(r"(?P<name>[a-z0-9][a-z0-9-]{0,62})=(?P<token>\S{16,})")
+S = TypeVar("S", bound="LedgerSettings")
+TOKEN_PAIR: Final = re.compile(r"(?P<name>[a-z0-9][a-z0-9-]{0,62})=(?P<token>[!-+\--~]{16,256})", re.ASCII)
+_DATABASE: Final = re.compile(r"(?:sqlite|postgresql)(?:\+\w+)?://", re.ASCII)
+_ADDRESS: Final = re.compile(r"https?://[^\s/@?#]+(?:/[^\s?#]*)?")
+_PRINTABLE: Final = re.compile(r"[!-~]+")
 
 
 class SettingsError(Exception):
@@ -18,25 +24,33 @@ class SettingsError(Exception):
         self.lines = lines
 
 
-class Settings(BaseSettings):
-    """The settings of `portcullis run`. Their names are a contract (DESIGN §4)."""
+class LedgerSettings(BaseSettings):
+    """Where the record is: all that `audit` and `db` need."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True)
-
-    slack_bot_token: SecretStr
-    slack_signing_secret: SecretStr | None = None
-    slack_app_token: SecretStr | None = None
-    slack_api_url: str = Field("https://slack.com/api/", validation_alias="PORTCULLIS_SLACK_API_URL")
-    database_url: str = Field("sqlite:///portcullis.db", validation_alias="PORTCULLIS_DATABASE_URL")
-    policy: Path = Field(Path("policy.yaml"), validation_alias="PORTCULLIS_POLICY")
-    http_host: str = Field("127.0.0.1", validation_alias="PORTCULLIS_HTTP_HOST")
-    http_port: int = Field(8080, ge=0, le=65535, validation_alias="PORTCULLIS_HTTP_PORT")
-    public_url: str | None = Field(None, validation_alias="PORTCULLIS_PUBLIC_URL")
-    secret_key: SecretStr = Field(validation_alias="PORTCULLIS_SECRET_KEY")
-    audit_key: SecretStr | None = Field(None, validation_alias="PORTCULLIS_AUDIT_KEY")
-    api_tokens: Annotated[dict[str, SecretStr], NoDecode] = Field(
-        default_factory=dict, validation_alias="PORTCULLIS_API_TOKENS"
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        env_file_encoding="utf-8",
+        extra="ignore",
+        frozen=True,
+        env_ignore_empty=True,
+        str_strip_whitespace=True,
+        hide_input_in_errors=True,
     )
+
+    database_url: str = Field("sqlite:///portcullis.db", validation_alias="PORTCULLIS_DATABASE_URL")
+
+    @field_validator("database_url")
+    @classmethod
+    def _database(cls, value: str) -> str:
+        if not _DATABASE.match(value):
+            raise ValueError("expected sqlite:///FILE or postgresql://USER@HOST/NAME")
+        return value
+
+
+class GateSettings(LedgerSettings):
+    """What a decision needs besides: all that `check` needs."""
+
+    policy: Path = Field(Path("policy.yaml"), validation_alias="PORTCULLIS_POLICY")
     insecure_registries: Annotated[tuple[str, ...], NoDecode] = Field(
         (), validation_alias="PORTCULLIS_INSECURE_REGISTRIES"
     )
@@ -44,25 +58,17 @@ class Settings(BaseSettings):
         default_factory=dict, validation_alias="PORTCULLIS_REGISTRY_CREDENTIALS"
     )
 
-    @field_validator("api_tokens", mode="before")
+    @field_validator("insecure_registries", mode="before")
     @classmethod
-    def _pairs(cls, value: object) -> object:
-        """`name=token` pairs, separated by white space or commas; a token has 16 characters or more."""
+    def _hosts(cls, value: object) -> object:
+        """`host` or `host:port`, separated by white space or commas."""
         if not isinstance(value, str):
             return value
-        pairs: dict[str, str] = {}
-        for number, word in enumerate(re.split(r"[\s,]+", value.strip()), 1):
-            if not word:
-                continue
-            match = TOKEN_PAIR.fullmatch(word)
-            if match is None:
-                raise ValueError(
-                    f"pair {number} is not name=token (a name in lower case, a token of 16 characters or more)"
-                )
-            if match["name"] in pairs:
-                raise ValueError(f"the name {match['name']} stands twice")
-            pairs[match["name"]] = match["token"]
-        return pairs
+        words = [word for word in re.split(r"[\s,]+", value) if word]
+        for number, word in enumerate(words, 1):
+            if not re.fullmatch(r"[\w.\[\]:-]+", word):
+                raise ValueError(f"entry {number} is not host or host:port")
+        return tuple(words)
 
     @field_validator("registry_credentials", mode="before")
     @classmethod
@@ -73,56 +79,124 @@ class Settings(BaseSettings):
         logins: dict[str, str] = {}
         for number, word in enumerate(value.split(), 1):
             host, _, login = word.partition("=")
-            if not host or ":" not in login:
+            if not host or not login.partition(":")[0] or ":" not in login:
                 raise ValueError(f"pair {number} is not host=user:password")
+            if host in logins:
+                raise ValueError(f"pair {number} is for the same host as another one")
             logins[host] = login
         return logins
 
-    @field_validator("insecure_registries", mode="before")
+
+class FactorSettings(GateSettings):
+    """What second factors need besides: all that `enroll` needs."""
+
+    secret_key: SecretStr = Field(validation_alias="PORTCULLIS_SECRET_KEY")
+
+
+class Settings(FactorSettings):
+    """The settings of `portcullis run`. Their names are a contract (DESIGN §4)."""
+
+    slack_bot_token: SecretStr
+    slack_app_token: SecretStr | None = None
+    slack_signing_secret: SecretStr | None = Field(None, validate_default=True)
+    slack_api_url: str = Field("https://slack.com/api/", validation_alias="PORTCULLIS_SLACK_API_URL")
+    http_host: str = Field("127.0.0.1", validation_alias="PORTCULLIS_HTTP_HOST")
+    http_port: int = Field(8080, ge=0, le=65535, validation_alias="PORTCULLIS_HTTP_PORT")
+    public_url: str | None = Field(None, validation_alias="PORTCULLIS_PUBLIC_URL")
+    audit_key: SecretStr | None = Field(None, validation_alias="PORTCULLIS_AUDIT_KEY")
+    api_tokens: Annotated[dict[str, SecretStr], NoDecode] = Field(
+        default_factory=dict, validation_alias="PORTCULLIS_API_TOKENS"
+    )
+
+    @field_validator("api_tokens", mode="before")
     @classmethod
-    def _hosts(cls, value: object) -> object:
-        return tuple(re.split(r"[\s,]+", value.strip())) if isinstance(value, str) else value
+    def _pairs(cls, value: object) -> object:
+        """`name=token` pairs, separated by white space or commas; a token has 16 characters or more."""
+        if not isinstance(value, str):
+            return value
+        pairs: dict[str, str] = {}
+        for number, word in enumerate((w for w in re.split(r"[\s,]+", value) if w), 1):
+            match = TOKEN_PAIR.fullmatch(word)
+            if match is None:
+                raise ValueError(
+                    f"pair {number} is not name=token (a name in lower case, a token of 16 characters or more)"
+                )
+            if match["name"] in pairs:
+                raise ValueError(f"pair {number} has the same name as another one")
+            if match["token"] in pairs.values():
+                raise ValueError(f"pair {number} has the same token as another one; who sent it?")
+            pairs[match["name"]] = match["token"]
+        return pairs
+
+    @field_validator("slack_bot_token", "slack_app_token")
+    @classmethod
+    def _token(cls, value: SecretStr | None, about: ValidationInfo) -> SecretStr | None:
+        bot = about.field_name == "slack_bot_token"
+        start = "xoxb-" if bot else "xapp-"
+        if value is not None and not re.fullmatch(rf"{start}[\w-]+", value.get_secret_value(), re.ASCII):
+            raise ValueError(f"{'a bot token' if bot else 'an app-level token'} starts with {start}")
+        return value
+
+    @field_validator("slack_signing_secret")
+    @classmethod
+    def _signing(cls, value: SecretStr | None, so_far: ValidationInfo) -> SecretStr | None:
+        if value is not None:
+            return _printable(value)
+        if "slack_app_token" in so_far.data and so_far.data["slack_app_token"] is None:
+            raise PydanticCustomError(
+                "missing", "is missing (or set SLACK_APP_TOKEN, to receive by Socket Mode)"
+            )
+        return None
+
+    @field_validator("slack_api_url", "public_url")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        if value is not None and not _ADDRESS.fullmatch(value):
+            raise ValueError("expected http(s)://HOST/PATH, without a user, a query or spaces")
+        return value
 
     @field_validator("slack_api_url")
     @classmethod
     def _slash(cls, value: str) -> str:
-        if not value.startswith(("https://", "http://")):
-            raise ValueError("it is no http(s) address")
         return value.rstrip("/") + "/"
 
-    @field_validator("slack_bot_token")
-    @classmethod
-    def _bot_token(cls, value: SecretStr) -> SecretStr:
-        if not value.get_secret_value().startswith("xoxb-"):
-            raise ValueError("a bot token starts with xoxb-")
-        return value
 
-    @field_validator("slack_app_token")
-    @classmethod
-    def _app_token(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not value.get_secret_value().startswith("xapp-"):
-            raise ValueError("an app-level token starts with xapp-")
-        return value
+def _printable(value: SecretStr) -> SecretStr:
+    """What goes into headers and hashes must be what the sender's side has, without a stray control character."""
+    if not _PRINTABLE.fullmatch(value.get_secret_value()):
+        raise ValueError("it holds spaces, control characters or letters beyond ASCII")
+    return value
 
 
 def read_settings(**overrides: object) -> Settings:
     """The settings in force. Raises SettingsError, which never repeats a value: it may be a secret."""
+    return read(Settings, **overrides)
+
+
+def read(kind: type[S], **overrides: object) -> S:
+    """The settings of `kind`, which fewer verbs need. Raises SettingsError, which never repeats a value."""
     try:
-        settings = Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks them
+        return kind(**overrides)  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as error:
         raise SettingsError([_line(dict(e)) for e in error.errors(include_input=False)]) from None
-    if settings.slack_signing_secret is None and settings.slack_app_token is None:
-        raise SettingsError(
-            ["SLACK_SIGNING_SECRET is missing (or set SLACK_APP_TOKEN, to receive by Socket Mode)"]
-        )
-    return settings
+    except UnicodeDecodeError:
+        raise SettingsError([".env is not UTF-8 text"]) from None
+    except OSError as error:
+        raise SettingsError([f".env cannot be read: {error.strerror or type(error).__name__}"]) from None
+    except SourceError:
+        raise SettingsError(["the environment or .env cannot be read as settings"]) from None
 
 
 def _line(error: dict[str, object]) -> str:
     location = error["loc"]
     name = str(location[0]) if isinstance(location, tuple) and location else "?"
     variable = name.upper() if name.islower() else name
-    if error["type"] == "missing":
-        return f"{variable} is missing"
     message = str(error["msg"]).removeprefix("Value error, ")
-    return f"{variable} is malformed: {message}"
+    if error["type"] == "missing":
+        return f"{variable} {message if message.startswith('is missing') else 'is missing'}"
+    return f"{variable} is malformed: {_plain(message)}"
+
+
+def _plain(message: str) -> str:
+    """pydantic speaks of inputs; whoever set a variable does not."""
+    return message.replace("Input should be", "it must be").partition(", unable to")[0]

@@ -11,10 +11,6 @@ from pathlib import Path
 import aiohttp
 import structlog
 from aiohttp import web
-from handlers.slack.announcer import Announcer
-from handlers.slack.app import build_app, slack_events
-from handlers.slack.context import SlackContext
-from handlers.slack.socket_mode import SocketMode
 from pydantic import BaseModel, SecretStr
 
 from bot.adapters.clock import SystemClock
@@ -40,6 +36,12 @@ from bot.ports import Clock
 from bot.settings import Settings
 from handlers.http.app import build_http
 from handlers.http.context import HttpContext
+from handlers.slack.announcer import Announcer
+from handlers.slack.app import build_app
+from handlers.slack.context import SlackContext
+from handlers.slack.events import slack_events
+from handlers.slack.socket_mode import SocketMode
+from handlers.slack.web_api import SlackApi
 from storage import schema
 from storage.ledger import Ledger
 from storage.owed import DeliveryTable, TimerTable
@@ -97,6 +99,10 @@ def login_of(pair: SecretStr) -> Login:
     return user, SecretStr(password)
 
 
+def _text(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()
+
+
 class Portcullis:
     """One running bot. `start` returns when it is ready to take commands; `stop` drains and lets go."""
 
@@ -123,7 +129,7 @@ class Portcullis:
         self._closing.push_async_callback(decider.close)
         self.decider = decider
         await put_in_force(decider.ledger, self._first_policy)
-        self._build_slack(decider, session)
+        self._build_slack(decider)
         self._build_loops(decider)
         await self._listen(decider)
         if self.socket_mode is not None:
@@ -133,24 +139,27 @@ class Portcullis:
             "ready", url=self.url, policy=self._first_policy.digest, socket_mode=self.socket_mode is not None
         )
 
-    def _build_slack(self, decider: Decider, session: aiohttp.ClientSession) -> None:
+    def _build_slack(self, decider: Decider) -> None:
         settings = self._settings
         totp = Totp(KeySeal(settings.secret_key))
+        api = SlackApi(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
+        self._closing.push_async_callback(api.close)
         self._slack = SlackContext(
             ledger=decider.ledger,
             in_force=decider.holder,
             collector=decider.collector,
             clock=decider.clock,
             code_check=TotpCheck(totp),
-            bot_token=settings.slack_bot_token,
-            signing_secret=settings.slack_signing_secret,
-            api_url=settings.slack_api_url,
-            session=session,
+            api=api,
+            signing_secret=_text(settings.slack_signing_secret),
         )
+        self._closing.push_async_callback(self._slack.background.drain)
         self.app = build_app(self._slack)
         self.socket_mode = None
         if settings.slack_app_token is not None:
-            self.socket_mode = SocketMode(self.app, settings.slack_app_token, base_url=settings.slack_api_url)
+            self.socket_mode = SocketMode(
+                self.app, settings.slack_app_token.get_secret_value(), base_url=settings.slack_api_url
+            )
             self._closing.push_async_callback(self.socket_mode.stop)
 
     def _build_loops(self, decider: Decider) -> None:
@@ -163,7 +172,7 @@ class Portcullis:
                 "run": lambda id_: carry_out(ledger, decider.deployers, holder.policy, id_),
             },
         )
-        announcer = Announcer(self._slack)
+        announcer = Announcer(ledger, holder, clock, self._slack.api)
         self.deliveries = delivery_worker(DeliveryTable(ledger, clock), clock, announcer, Pace())
         ledger.bells += [self.timers.bell, self.deliveries.bell]
         probes = Probes(clock=clock, policy=holder)

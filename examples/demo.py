@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -102,6 +103,7 @@ async def running(
         await enroll_everybody(run)
         await start_bot(run)
         await start_world(run)
+        await until_green(run)
         yield run
     finally:
         await stop(run)
@@ -166,6 +168,20 @@ async def start_world(run: Running) -> None:
     async with aiohttp.ClientSession() as session, session.post(run.url("world") + "/begin") as answer:
         if answer.status != 200:
             raise DidNotStart(f"the sample world's story did not begin: {await answer.text()}")
+
+
+async def until_green(run: Running) -> None:
+    """Wait until the bot has seen every environment of the sample world GREEN."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + READY_WITHIN
+    async with aiohttp.ClientSession() as session:
+        while loop.time() < deadline:
+            async with session.get(run.url("bot") + "/metrics") as answer:
+                colours = re.findall(r'portcullis_environment_colour\{.*?colour="(\w+)"', await answer.text())
+            if colours and set(colours) == {"GREEN"}:
+                return
+            await asyncio.sleep(0.2)
+    raise DidNotStart(f"the environments did not turn GREEN: {colours}")
 
 
 async def start(run: Running, part: str, arguments: list[str], ready: str, **extra: str) -> None:

@@ -39,7 +39,8 @@ class Tour:
 
     def show(self, who: str, text: str) -> None:
         """Print what somebody sees."""
-        print(textwrap.indent(text.strip(), f"   {who} | "), flush=True)
+        plain = re.sub(r"[*`]", "", text.strip())
+        print(textwrap.indent(plain, f"   {who} | "), flush=True)
 
     async def command(self, user: str, who: str, text: str, channel: str = DEPLOYMENTS) -> str:
         """Type a command, show it and its immediate answer."""
@@ -150,7 +151,7 @@ async def ship(tour: Tour) -> None:
     card = await tour.message(DEPLOYMENTS, "b81e6f0", "Approve")
     tour.step("Lin cannot approve her own request")
     await tour.press(LIN, "Lin", "Approve", card, DEPLOYMENTS)
-    await tour.told(LIN, "Lin", "own")
+    await tour.told(LIN, "Lin", "nobody approves their own")
     tour.step("Ada approves: a click is intent, the second factor is authority")
     await tour.press(ADA, "Ada", "Approve", card, DEPLOYMENTS)
     await tour.modal(ADA, "Ada", "b81e6f0")
@@ -163,7 +164,7 @@ async def ship(tour: Tour) -> None:
     await tour.slack.close(ADA, everything=True)
     tour.step("With the last seat filled it starts at once, and is live")
     live = await tour.message(DEPLOYMENTS, "b81e6f0", "Live")
-    await tour.message(DEPLOYMENTS, "ada", thread_of=live["ts"])
+    await tour.message(DEPLOYMENTS, "Ada approved", thread_of=live["ts"])
     await tour.message(RELEASES, "b81e6f0")
     async with (
         aiohttp.ClientSession() as session,
@@ -200,9 +201,9 @@ async def turn_red(tour: Tour) -> None:
     await tour.told(LIN, "Lin", "7a3f9c2", "RED")
     tour.step("Cy acknowledges; the service recovers; the incident closes by itself")
     await tour.press(CY, "Cy", "Acknowledge", incident, INCIDENTS)
-    await tour.message(INCIDENTS, "cknowledged")
+    await tour.message(INCIDENTS, "Cy has it")
     await tour.world("/health", {"health": "ok"})
-    await tour.message(INCIDENTS, "esolved")
+    await tour.message(INCIDENTS, "RESOLVED")
 
 
 async def change_the_policy(tour: Tour) -> None:

@@ -73,6 +73,20 @@ class SandboxClient:
             place=place,
         )
 
+    async def suggest(
+        self,
+        user: str,
+        query: str,
+        *,
+        action_id: str,
+        place: str = "modal",
+        channel: str | None = None,
+        ts: str | None = None,
+    ) -> Delivered:
+        """Type into an external select; the options offered are in the answer's body and may then be chosen."""
+        where = {"place": place, "channel": channel, "ts": ts}
+        return await self._gesture("options", user=user, query=query, action_id=action_id, **where)
+
     async def shortcut(
         self, user: str, callback_id: str, *, channel: str | None = None, ts: str | None = None
     ) -> Delivered:

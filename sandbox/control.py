@@ -10,6 +10,7 @@ from sandbox.board import Message
 from sandbox.gestures.modals import Modals
 from sandbox.gestures.presses import Presses
 from sandbox.gestures.speech import Speech
+from sandbox.gestures.suggestions import Suggestions
 from sandbox.payloads import view_body
 from sandbox.shapes import Delivered, Json, Refused
 from sandbox.world import World
@@ -20,11 +21,14 @@ _LONGEST_POLL = 30.0
 class Control:
     """Answers `/control/…`. A gesture that is impossible is refused with 409 and the reason."""
 
-    def __init__(self, world: World, speech: Speech, presses: Presses, modals: Modals) -> None:
+    def __init__(
+        self, world: World, speech: Speech, presses: Presses, modals: Modals, suggestions: Suggestions
+    ) -> None:
         self._world = world
         self._speech = speech
         self._presses = presses
         self._modals = modals
+        self._suggestions = suggestions
 
     def routes(self) -> list[web.RouteDef]:
         """All routes."""
@@ -34,6 +38,7 @@ class Control:
             "click": self._click,
             "shortcut": self._shortcut,
             "submit": self._submit,
+            "options": self._options,
             "close": self._close,
             "open_home": self._open_home,
         }
@@ -90,6 +95,16 @@ class Control:
         if not isinstance(values, dict):
             raise Refused("values: a mapping from block_id or action_id to what is typed")
         return await self._modals.submit(_need(body, "user"), values)
+
+    async def _options(self, body: Json) -> Delivered:
+        return await self._suggestions.ask(
+            _need(body, "user"),
+            _need(body, "action_id"),
+            str(body.get("query") or ""),
+            str(body.get("place") or "message"),
+            body.get("channel"),
+            body.get("ts"),
+        )
 
     async def _close(self, body: Json) -> Delivered | None:
         return await self._modals.close(_need(body, "user"), everything=bool(body.get("everything")))

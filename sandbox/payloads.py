@@ -72,30 +72,44 @@ def message_action(
     world: World, person: Person, channel: Channel, message: Message, action: Json, values: Mapping[str, Json]
 ) -> Json:
     """A press or choice in a message; an ephemeral message itself is not sent along, as in Slack."""
-    ephemeral = message.only_for is not None
-    container: Json = {"type": "message", "message_ts": message.ts, "channel_id": channel.id}
-    container["is_ephemeral"] = ephemeral
-    if message.thread_ts:
-        container["thread_ts"] = message.thread_ts
     payload = _interaction(world, person, "block_actions") | {
-        "container": container,
-        "channel": {"id": channel.id, "name": channel.name},
+        **message_context(channel, message),
         "state": {"values": dict(values)},
         "response_url": response_url(
             world, channel, person, message_ts=message.ts, thread_ts=message.thread_ts
         ),
         "actions": [action],
     }
-    if not ephemeral:
+    if message.only_for is None:
         payload["message"] = world.board.wire(message)
+    return payload
+
+
+def message_context(channel: Channel, message: Message) -> Json:
+    """Where in a message something was done."""
+    container: Json = {"type": "message", "message_ts": message.ts, "channel_id": channel.id}
+    container["is_ephemeral"] = message.only_for is not None
+    if message.thread_ts:
+        container["thread_ts"] = message.thread_ts
+    return {"container": container, "channel": {"id": channel.id, "name": channel.name}}
+
+
+def view_context(shown: Shown) -> Json:
+    """Where in a view something was done."""
+    return {"container": {"type": "view", "view_id": shown.id}, "view": view_body(shown)}
+
+
+def block_suggestion(world: World, person: Person, asked: Json) -> Json:
+    """Typing into an external select; there is no trigger in it."""
+    payload = _interaction(world, person, "block_suggestion") | asked
+    del payload["trigger_id"]
     return payload
 
 
 def view_action(world: World, person: Person, shown: Shown, action: Json) -> Json:
     """A press or choice in a modal or on the Home tab."""
     return _interaction(world, person, "block_actions") | {
-        "container": {"type": "view", "view_id": shown.id},
-        "view": view_body(shown),
+        **view_context(shown),
         "actions": [action],
     }
 

@@ -12,6 +12,7 @@ from sandbox.courier import Courier
 from sandbox.gestures.modals import Modals
 from sandbox.gestures.presses import Presses
 from sandbox.gestures.speech import Speech
+from sandbox.gestures.suggestions import Suggestions
 from sandbox.manifest import App
 from sandbox.page import Page
 from sandbox.response_urls import ResponseUrlDoor
@@ -110,6 +111,7 @@ class Sandbox:
         speech = Speech(self.world, self._courier)
         presses = Presses(self.world, self._courier)
         modals = Modals(self.world, self._courier)
+        suggestions = Suggestions(self.world, self._courier, presses)
         application = web.Application(middlewares=[self._guard], client_max_size=_BODY_LIMIT)
         api, door = WebApi(self.world), ResponseUrlDoor(self.world)
         application.add_routes(
@@ -118,7 +120,7 @@ class Sandbox:
                 web.post("/api/{method}", api.serve),
                 web.post("/response/{key}", door.serve),
                 web.get("/socket", self.world.sockets.serve),
-                *Control(self.world, speech, presses, modals).routes(),
+                *Control(self.world, speech, presses, modals, suggestions).routes(),
                 *self._page.routes(),
             ]
         )

@@ -50,6 +50,7 @@ class World:
     sockets: SocketHub
     members: dict[str, set[str]]
     posted: dict[str, list[float]] = field(default_factory=dict)
+    offered: dict[tuple[str, str], Json] = field(default_factory=dict)
     links: tuple[tuple[str, str], ...] = ()
     events_url: str | None = None
     base_url: str = ""

@@ -1,16 +1,17 @@
 """Database engines: how each database is opened so that a commit is durable and a writer never waits in vain."""
 
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool, StaticPool
+from sqlalchemy.pool import NullPool
 
 PRAGMAS = (
+    "PRAGMA busy_timeout=10000",  # first: the next one may have to wait
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",  # a commit survives a power cut; NORMAL may lose the last ones
-    "PRAGMA busy_timeout=10000",
     "PRAGMA foreign_keys=ON",
     "PRAGMA recursive_triggers=ON",  # or INSERT OR REPLACE would pass the append-only triggers by
 )
@@ -21,35 +22,49 @@ class DatabaseUrlError(ValueError):
 
 
 def is_sqlite(url: str) -> bool:
-    """Whether `url` names SQLite. Raises DatabaseUrlError for what is neither SQLite nor PostgreSQL."""
+    """Whether `url` names SQLite. Raises DatabaseUrlError for what is neither a SQLite file nor PostgreSQL."""
     try:
-        backend = make_url(url).get_backend_name()
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
     except Exception as error:
         raise DatabaseUrlError("not a database URL; expected sqlite:///FILE or postgresql://…") from error
     if backend not in ("sqlite", "postgresql"):
         raise DatabaseUrlError(f"{backend} is not supported; expected sqlite:///FILE or postgresql://…")
+    if backend == "sqlite":
+        _check_file(parsed)
     return backend == "sqlite"
 
 
+def _check_file(parsed: URL) -> None:
+    if parsed.database in (None, "", ":memory:"):
+        raise DatabaseUrlError("SQLite in memory would forget everything; expected sqlite:///FILE")
+    folder = Path(parsed.database or "").absolute().parent
+    if not folder.is_dir():
+        raise DatabaseUrlError(f"the database's folder does not exist: {folder}")
+
+
 def async_engine(url: str) -> AsyncEngine:
-    """The engine for reads, and on PostgreSQL for writes too."""
-    parsed = make_url(url)
+    """The engine for reads, each of which sees one instant; on PostgreSQL for writes too."""
     if not is_sqlite(url):
-        return create_async_engine(
-            parsed.set(drivername="postgresql+asyncpg"), pool_size=8, max_overflow=0, pool_pre_ping=True
-        )
-    engine = create_async_engine(parsed.set(drivername="sqlite+aiosqlite"), pool_size=4, max_overflow=0)
+        return create_async_engine(_asyncpg(url), pool_size=8, max_overflow=0, pool_pre_ping=True)
+    engine = create_async_engine(
+        make_url(url).set(drivername="sqlite+aiosqlite"), pool_size=4, max_overflow=0
+    )
     event.listen(engine.sync_engine, "connect", _read_only)
+    event.listen(engine.sync_engine, "begin", _begin)
     return engine
+
+
+def reading(engine: AsyncEngine) -> AsyncEngine:
+    """The same connections, for queries that must agree with each other and write nothing."""
+    if engine.dialect.name == "sqlite":
+        return engine
+    return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
 def writer_engine(url: str) -> Engine:
     """SQLite's one writing connection: BEGIN IMMEDIATE, so that a lock is waited for before anything is read."""
-    engine = create_engine(
-        make_url(url).set(drivername="sqlite+pysqlite"),
-        poolclass=StaticPool,
-        connect_args={"check_same_thread": False},
-    )
+    engine = create_engine(make_url(url).set(drivername="sqlite+pysqlite"), poolclass=NullPool)
     event.listen(engine, "connect", _durable)
     event.listen(engine, "begin", _begin_immediate)
     return engine
@@ -57,13 +72,21 @@ def writer_engine(url: str) -> Engine:
 
 def migration_engine(url: str) -> AsyncEngine:
     """An engine for alembic, which opens one connection and closes it."""
-    parsed = make_url(url)
-    driver = "sqlite+aiosqlite" if is_sqlite(url) else "postgresql+asyncpg"
-    engine = create_async_engine(parsed.set(drivername=driver), poolclass=NullPool)
-    if is_sqlite(url):
-        event.listen(engine.sync_engine, "connect", _durable)
-        event.listen(engine.sync_engine, "begin", _begin_immediate)
+    if not is_sqlite(url):
+        return create_async_engine(_asyncpg(url), poolclass=NullPool)
+    engine = create_async_engine(make_url(url).set(drivername="sqlite+aiosqlite"), poolclass=NullPool)
+    event.listen(engine.sync_engine, "connect", _durable)
+    event.listen(engine.sync_engine, "begin", _begin_immediate)
     return engine
+
+
+def _asyncpg(url: str) -> URL:
+    """libpq writes `sslmode`, asyncpg's parameter of the same meaning is called `ssl`."""
+    parsed = make_url(url).set(drivername="postgresql+asyncpg")
+    mode = parsed.query.get("sslmode")
+    if mode is None:
+        return parsed
+    return parsed.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
 
 
 def _durable(connection: Any, _record: object) -> None:
@@ -71,7 +94,11 @@ def _durable(connection: Any, _record: object) -> None:
     for pragma in PRAGMAS:
         cursor = connection.cursor()
         cursor.execute(pragma)
+        answer = cursor.fetchone()
         cursor.close()
+        if "journal_mode" in pragma and answer != ("wal",):
+            # Some network file systems cannot, and say so only here.
+            raise DatabaseUrlError("the database's file system does not allow write-ahead logging (WAL)")
 
 
 def _read_only(connection: Any, record: object) -> None:
@@ -79,6 +106,10 @@ def _read_only(connection: Any, record: object) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA query_only=ON")
     cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
 
 
 def _begin_immediate(connection: Connection) -> None:

@@ -1,147 +1,176 @@
-"""The workers' side of timers and deliveries: claims with a lease, fenced by a generation."""
+"""The workers' side of timers and deliveries: claims with a lease, fenced by a generation, one per lane."""
 
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Connection, Row, Table, and_, delete, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Row,
+    Table,
+    Update,
+    and_,
+    case,
+    delete,
+    exists,
+    false,
+    func,
+    not_,
+    select,
+    tuple_,
+    update,
+)
 
 from bot.domain.owed import Claimed, Delivery, Timer
 from bot.ports import Clock
 from storage import tables
 from storage.instants import from_micros, to_micros
 from storage.ledger import Ledger
+from storage.statements import greatest
 
 T = TypeVar("T")
-LEASE = timedelta(
-    seconds=20
-)  # with a renewal every 5 s; overdue work runs within 30 s of a restart (promise 5)
+LEASE = timedelta(seconds=20)  # renewed every 5 s; overdue work runs within 30 s of a restart (promise 5)
+PROBLEM = 128  # characters of a problem's code that are kept
 
 
 class OwedTable(Generic[T]):
-    """Claims rows of one table. Two processes never hold the same row while its lease runs."""
+    """Claims rows of one table. While a row's lease runs, nobody else gets it or any other row of its lane."""
 
     table: Table
+    lane: str  # the column that names it
 
     def __init__(self, ledger: Ledger, clock: Clock) -> None:
         self._ledger = ledger
         self._clock = clock
 
     async def claim(self, *, limit: int, busy: frozenset[str]) -> list[Claimed[T]]:
-        """Take what is due and not in a `busy` lane, oldest first, at most `limit`."""
-        if not await self._ledger.read(lambda unit: self._due(unit._connection, limit=1, busy=busy)):  # type: ignore[attr-defined]  # noqa: SLF001
+        """Take the first due row of each free lane that is not `busy`, oldest first, at most `limit`."""
+        if not await self._ledger.look(lambda c: c.execute(select(exists(self._due(busy)))).scalar()):
             return []  # a read costs a tenth of a write, and most looks find nothing
-        return await self._ledger.on_connection(lambda c: self._claim(c, limit, busy))
-
-    def _claim(self, connection: Connection, limit: int, busy: frozenset[str]) -> list[Claimed[T]]:
-        rows = self._due(connection, limit=limit, busy=busy, lock=True)
-        if rows:
-            until = to_micros(self._clock.now() + LEASE)
-            c = self.table.c
-            connection.execute(
-                update(self.table)
-                .where(c.id.in_([r.id for r in rows]))
-                .values(lease_until=until, attempts=c.attempts + 1)
-            )
-        return [
-            Claimed(item=self._item(r), id=r.id, generation=r.generation, attempts=r.attempts + 1)
-            for r in rows
-        ]
+        return await self._ledger.bookkeep(lambda connection: self._claim(connection, limit, busy))
 
     async def renew(self, claimed: Sequence[Claimed[T]]) -> None:
-        """Keep the leases of work that goes on."""
-        until = to_micros(self._clock.now() + LEASE)
-        ids = [c.id for c in claimed]
+        """Keep the leases of work that goes on; not of what somebody else has claimed since."""
+        held = [(c.id, c.generation) for c in claimed]
         c = self.table.c
-        await self._ledger.on_connection(
-            lambda connection: connection.execute(
-                update(self.table).where(c.id.in_(ids)).values(lease_until=until)
-            )
+        statement = (
+            update(self.table)
+            .where(tuple_(c.id, c.generation).in_(held), *self._pending(self.table))
+            .values(lease_until=self._lease())
         )
+        await self._ledger.bookkeep(lambda connection: connection.execute(statement))
 
     async def put_off(self, claimed: Claimed[T], *, until: datetime, code: str) -> None:
-        """It did not work: try again at `until`."""
-        await self._ledger.on_connection(
-            lambda connection: connection.execute(
-                update(self.table)
-                .where(self.table.c.id == claimed.id)
-                .values(due_at=to_micros(until), lease_until=0, problem=code[:128])
-            )
-        )
+        """It did not work: try again at `until`, or when it was set again for; its lane goes on without it."""
+        c = self.table.c
+        later = case((c.again, 0), else_=to_micros(until))
+        await self._let_go(claimed, not_before=later, lease_until=0, problem=code[:PROBLEM])
+
+    async def finish(self, claimed: Claimed[T]) -> None:
+        """It is done; unless it was set again meanwhile, in which case it runs again."""
+        await self._ledger.bookkeep(lambda connection: self._finish(connection, claimed))
 
     async def next_due(self) -> datetime | None:
         """When the next row falls due or its lease ends; None where nothing is owed."""
-        micros = await self._ledger.read(lambda unit: self._next(unit._connection))  # type: ignore[attr-defined]  # noqa: SLF001
+        micros = await self._ledger.look(self._next)
         return None if micros is None else from_micros(micros)
+
+    def _claim(self, connection: Connection, limit: int, busy: frozenset[str]) -> list[Claimed[T]]:
+        c = self.table.c
+        place = func.row_number().over(partition_by=c[self.lane], order_by=self._order())
+        due = self._due(busy).add_columns(place.label("place")).subquery()
+        first = select(due.c.id).where(due.c.place == 1)
+        query = select(self.table).where(c.id.in_(first)).order_by(*self._order()).limit(limit)
+        rows = connection.execute(query).all()
+        if rows:
+            connection.execute(
+                update(self.table)
+                .where(c.id.in_([row.id for row in rows]))
+                .values(
+                    lease_until=self._lease(),
+                    attempts=c.attempts + 1,
+                    generation=c.generation + 1,
+                    again=false(),
+                )
+            )
+        return [
+            Claimed(item=self._item(r), id=r.id, generation=r.generation + 1, attempts=r.attempts + 1)
+            for r in rows
+        ]
+
+    def _due(self, busy: frozenset[str]) -> Any:
+        """The ids of the rows that could be claimed now."""
+        c = self.table.c
+        now = to_micros(self._clock.now())
+        held = self.table.alias("held")
+        taken = select(held.c[self.lane]).where(held.c.lease_until > now, *self._pending(held))
+        return select(c.id).where(
+            c.due_at <= now,
+            c.not_before <= now,
+            c.lease_until <= now,
+            *self._pending(self.table),
+            c[self.lane].not_in(taken),
+            c[self.lane].not_in(busy),
+        )
 
     def _next(self, connection: Connection) -> int | None:
         c = self.table.c
-        latest = (
-            func.max(c.due_at, c.lease_until)
-            if connection.dialect.name == "sqlite"
-            else func.greatest(c.due_at, c.lease_until)
-        )
-        value: int | None = connection.execute(select(func.min(latest)).where(*self._pending())).scalar()
+        latest = greatest(connection, c.due_at, c.not_before, c.lease_until)
+        value: int | None = connection.execute(
+            select(func.min(latest)).where(*self._pending(self.table))
+        ).scalar()
         return value
 
-    def _pending(self) -> list[Any]:
+    def _lease(self) -> int:
+        return to_micros(self._clock.now() + LEASE)
+
+    def _held(self, claimed: Claimed[T]) -> ColumnElement[bool]:
+        """Its row, while it is still the claimer's."""
+        c = self.table.c
+        return and_(c.id == claimed.id, c.generation == claimed.generation, *self._pending(self.table))
+
+    async def _let_go(self, claimed: Claimed[T], **values: Any) -> None:
+        await self._ledger.bookkeep(lambda connection: connection.execute(self._without(claimed, **values)))
+
+    def _release(self, connection: Connection, claimed: Claimed[T]) -> None:
+        connection.execute(self._without(claimed, lease_until=0, attempts=0, problem=None))
+
+    def _without(self, claimed: Claimed[T], **values: Any) -> Update:
+        """The row is nobody's any more: a renewal that was under way must not lease it again."""
+        generation = self.table.c.generation + 1
+        return update(self.table).where(self._held(claimed)).values(generation=generation, **values)
+
+    def _pending(self, table: FromClause) -> list[ColumnElement[bool]]:  # noqa: ARG002 -- for subclasses
         return []
 
-    def _due(
-        self, connection: Connection, *, limit: int, busy: frozenset[str], lock: bool = False
-    ) -> Sequence[Row[Any]]:
-        c = self.table.c
-        now = to_micros(self._clock.now())
-        query = (
-            select(self.table)
-            .where(and_(c.due_at <= now, c.lease_until <= now, *self._pending(), *self._free(busy)))
-            .order_by(*self._order())
-            .limit(limit)
-        )
-        return connection.execute(query.with_for_update(skip_locked=True) if lock else query).all()
-
-    def _free(self, busy: frozenset[str]) -> list[Any]:
+    def _order(self) -> list[ColumnElement[Any]]:
         raise NotImplementedError  # pragma: no cover -- abstract
-
-    def _order(self) -> list[Any]:
-        return [self.table.c.due_at, self.table.c.id]
 
     def _item(self, row: Row[Any]) -> T:
         raise NotImplementedError  # pragma: no cover -- abstract
 
-    async def finish(self, claimed: Claimed[T]) -> None:
-        """It is done; unless it was set again meanwhile, in which case it runs again."""
-        await self._ledger.on_connection(lambda connection: self._finish(connection, claimed))
-
     def _finish(self, connection: Connection, claimed: Claimed[T]) -> None:
         raise NotImplementedError  # pragma: no cover -- abstract
-
-    def _release(self, connection: Connection, claimed: Claimed[T]) -> None:
-        connection.execute(
-            update(self.table)
-            .where(self.table.c.id == claimed.id)
-            .values(lease_until=0, attempts=0, problem=None)
-        )
 
 
 class TimerTable(OwedTable[Timer]):
     """Timers; a lane is a timer's subject, so that two timers of one request never run at once."""
 
     table = tables.timers
+    lane = "subject"
 
-    def _free(self, busy: frozenset[str]) -> list[Any]:
-        return [self.table.c.subject.not_in(busy)] if busy else []
+    def _order(self) -> list[ColumnElement[Any]]:
+        return [self.table.c.due_at, self.table.c.id]
 
     def _item(self, row: Row[Any]) -> Timer:
         return Timer(kind=row.kind, subject=row.subject, due_at=from_micros(row.due_at))
 
     def _finish(self, connection: Connection, claimed: Claimed[Timer]) -> None:
-        c = self.table.c
-        done = connection.execute(
-            delete(self.table).where(c.id == claimed.id, c.generation == claimed.generation)
-        )
-        if done.rowcount == 0:
+        once = and_(self._held(claimed), not_(self.table.c.again))
+        if connection.execute(delete(self.table).where(once)).rowcount == 0:
             self._release(connection, claimed)
 
 
@@ -149,14 +178,20 @@ class DeliveryTable(OwedTable[Delivery]):
     """Deliveries; a lane is a destination."""
 
     table = tables.deliveries
+    lane = "destination"
 
-    def _pending(self) -> list[Any]:
-        return [self.table.c.state == "pending"]
+    async def hold_lane(self, claimed: Claimed[Delivery], *, until: datetime, code: str) -> None:
+        """The destination takes nothing before `until`: this delivery and those behind it keep their order."""
+        await self._let_go(claimed, lease_until=to_micros(until), problem=code[:PROBLEM])
 
-    def _free(self, busy: frozenset[str]) -> list[Any]:
-        return [self.table.c.destination.not_in(busy)] if busy else []
+    async def give_up(self, claimed: Claimed[Delivery], code: str) -> None:
+        """It cannot arrive; it stays in the table for people to see."""
+        await self._ledger.bookkeep(lambda c: self._settle(c, claimed, "failed", code[:PROBLEM]))
 
-    def _order(self) -> list[Any]:
+    def _pending(self, table: FromClause) -> list[ColumnElement[bool]]:
+        return [table.c.state == "pending"]
+
+    def _order(self) -> list[ColumnElement[Any]]:
         return [self.table.c.id]
 
     def _item(self, row: Row[Any]) -> Delivery:
@@ -172,18 +207,10 @@ class DeliveryTable(OwedTable[Delivery]):
     def _finish(self, connection: Connection, claimed: Claimed[Delivery]) -> None:
         self._settle(connection, claimed, "sent", None)
 
-    async def give_up(self, claimed: Claimed[Delivery], code: str) -> None:
-        """It cannot arrive; it stays in the table for people to see."""
-        await self._ledger.on_connection(lambda c: self._settle(c, claimed, "failed", code[:128]))
-
     def _settle(
         self, connection: Connection, claimed: Claimed[Delivery], state: str, problem: str | None
     ) -> None:
-        c = self.table.c
-        done = connection.execute(
-            update(self.table)
-            .where(c.id == claimed.id, c.generation == claimed.generation, c.state == "pending")
-            .values(state=state, problem=problem, lease_until=0)
-        )
-        if done.rowcount == 0:
+        once = and_(self._held(claimed), not_(self.table.c.again))
+        values = {"state": state, "problem": problem, "lease_until": 0}
+        if connection.execute(update(self.table).where(once).values(**values)).rowcount == 0:
             self._release(connection, claimed)

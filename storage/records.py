@@ -36,7 +36,8 @@ class RecordTable(Generic[R]):
         self._record = record
         self._document: Document[R] = Document(self.kind)
 
-    def columns(self, record: R) -> dict[str, Any]:
+    @staticmethod
+    def columns(record: Any) -> dict[str, Any]:
         """The key and the columns to find the record by."""
         raise NotImplementedError  # pragma: no cover -- abstract
 
@@ -63,7 +64,8 @@ class RecordTable(Generic[R]):
 class RequestTable(RecordTable[ChangeRequest]):
     table, kind, noun = tables.requests, ChangeRequest, "request"
 
-    def columns(self, record: ChangeRequest) -> dict[str, Any]:
+    @staticmethod
+    def columns(record: ChangeRequest) -> dict[str, Any]:
         return {
             "id": record.id,
             "number": record.number,
@@ -106,7 +108,8 @@ class RequestTable(RecordTable[ChangeRequest]):
 class ApprovalTable(RecordTable[Approval]):
     table, kind, noun = tables.approvals, Approval, "approval"
 
-    def columns(self, record: Approval) -> dict[str, Any]:
+    @staticmethod
+    def columns(record: Approval) -> dict[str, Any]:
         return {"id": record.id, "request": record.request}
 
     def of(self, request: str) -> list[Approval]:
@@ -118,7 +121,8 @@ class ApprovalTable(RecordTable[Approval]):
 class EvidenceTable(RecordTable[Evidence]):
     table, kind, noun = tables.evidence, Evidence, "evidence"
 
-    def columns(self, record: Evidence) -> dict[str, Any]:
+    @staticmethod
+    def columns(record: Evidence) -> dict[str, Any]:
         return {
             "id": record.id,
             "service": record.service,
@@ -146,7 +150,8 @@ class EvidenceTable(RecordTable[Evidence]):
 class RunTable(RecordTable[Run]):
     table, kind, noun = tables.runs, Run, "run"
 
-    def columns(self, record: Run) -> dict[str, Any]:
+    @staticmethod
+    def columns(record: Run) -> dict[str, Any]:
         return {"id": record.id, "request": record.request, "state": record.state.value}
 
     def of(self, request: str) -> list[Run]:
@@ -170,7 +175,8 @@ class RunTable(RecordTable[Run]):
 class EnvironmentTable(RecordTable[EnvironmentState]):
     table, kind, noun = tables.environments, EnvironmentState, "environment"
 
-    def columns(self, record: EnvironmentState) -> dict[str, Any]:
+    @staticmethod
+    def columns(record: EnvironmentState) -> dict[str, Any]:
         return {"id": record.name}
 
     def monitors(self, environment: str | None = None) -> list[MonitorState]:
@@ -194,7 +200,8 @@ class EnvironmentTable(RecordTable[EnvironmentState]):
 class IncidentTable(RecordTable[Incident]):
     table, kind, noun = tables.incidents, Incident, "incident"
 
-    def columns(self, record: Incident) -> dict[str, Any]:
+    @staticmethod
+    def columns(record: Incident) -> dict[str, Any]:
         return {
             "id": record.id,
             "number": int(record.id.rpartition("-")[2]),
@@ -218,7 +225,8 @@ class IncidentTable(RecordTable[Incident]):
 class CredentialTable(RecordTable[Credential]):
     table, kind, noun = tables.credentials, Credential, "credential"
 
-    def columns(self, record: Credential) -> dict[str, Any]:
+    @staticmethod
+    def columns(record: Credential) -> dict[str, Any]:
         return {"id": record.id, "person": record.person}
 
     def of(self, person: str) -> list[Credential]:
@@ -244,3 +252,15 @@ class CredentialTable(RecordTable[Credential]):
     def note_failure(self, person: str, at: datetime) -> None:
         """Remember a wrong code."""
         self._connection.execute(tables.factor_failures.insert().values(person=person, at=to_micros(at)))
+
+
+RECORDS: tuple[type[RecordTable[Any]], ...] = (
+    RequestTable,
+    ApprovalTable,
+    EvidenceTable,
+    RunTable,
+    EnvironmentTable,
+    IncidentTable,
+    CredentialTable,
+)
+"""Every audited noun."""

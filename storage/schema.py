@@ -1,6 +1,7 @@
 """The database's schema revision: what it is, and bringing it up or down with alembic."""
 
 import asyncio
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 HEAD = "0001"
+_ONE_AT_A_TIME = threading.Lock()  # alembic keeps what it is doing in global variables
 
 
 async def revision(url: str) -> str | None:
@@ -54,14 +56,16 @@ def upgrade(url: str, to: str = "head") -> None:
     """Migrate up. Runs its own event loop: call it from a thread or a program without one."""
     from alembic import command
 
-    command.upgrade(_config(url), to)
+    with _ONE_AT_A_TIME:
+        command.upgrade(_config(url), to)
 
 
 def downgrade(url: str, to: str) -> None:
     """Migrate down, which loses what the older schema cannot hold."""
     from alembic import command
 
-    command.downgrade(_config(url), to)
+    with _ONE_AT_A_TIME:
+        command.downgrade(_config(url), to)
 
 
 def _config(url: str) -> "Config":

@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Index,
     Integer,
@@ -10,6 +11,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
     text,
 )
 
@@ -144,6 +146,23 @@ received = Table(
     Column("answer", Text, nullable=False),
 )
 
+
+def claim_columns() -> tuple[Column[int] | Column[bool] | Column[str], ...]:
+    """What the workers write on a row that is owed."""
+    return (
+        # Counted up by every claim: whoever holds an older one has lost the row to somebody else.
+        Column("generation", Integer, nullable=False, server_default="0"),
+        # Set again since it was claimed, so it has to run once more.
+        Column("again", Boolean, nullable=False, server_default=false()),
+        # It was tried in vain: not before then again. `due_at` still says since when it is owed.
+        Column("not_before", MICROS, nullable=False, server_default="0"),
+        # Until then this row is somebody's, and its lane is not given to anybody else.
+        Column("lease_until", MICROS, nullable=False, server_default="0"),
+        Column("attempts", Integer, nullable=False, server_default="0"),
+        Column("problem", String(128)),
+    )
+
+
 timers = Table(
     "timers",
     metadata,
@@ -152,10 +171,7 @@ timers = Table(
     Column("kind", String(64), nullable=False),
     Column("subject", String(256), nullable=False),
     Column("due_at", MICROS, nullable=False, index=True),
-    Column("generation", Integer, nullable=False, server_default="1"),
-    Column("lease_until", MICROS, nullable=False, server_default="0"),
-    Column("attempts", Integer, nullable=False, server_default="0"),
-    Column("problem", String(128)),
+    *claim_columns(),
 )
 
 deliveries = Table(
@@ -170,10 +186,7 @@ deliveries = Table(
     Column("state", String(16), nullable=False, server_default="pending"),
     Column("created_at", MICROS, nullable=False),
     Column("due_at", MICROS, nullable=False),
-    Column("generation", Integer, nullable=False, server_default="1"),
-    Column("lease_until", MICROS, nullable=False, server_default="0"),
-    Column("attempts", Integer, nullable=False, server_default="0"),
-    Column("problem", String(128)),
+    *claim_columns(),
 )
 PENDING = text("state = 'pending'")
 Index(

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import JsonValue
-from sqlalchemy import Connection, case, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, case, delete, not_, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from bot.domain.audit import Entry, Fact, entry
@@ -16,17 +16,20 @@ from bot.ports import Place
 from storage import records, tables
 from storage.documents import text_of
 from storage.instants import to_micros
-from storage.statements import insert, upsert
+from storage.statements import check_under_way, insert, take_turn, upsert
 
 Step = Callable[["UnitOfWork"], Any]
 
 
 class UnitOfWork:
     """`bot.ports.Transaction` over one connection. Entries are buffered and chained when the step is done, so
-    that the head of the chain is locked last and for the shortest time."""
+    that the head of the chain is locked last and for the shortest time.
+
+    `connection` is for this package's own bookkeeping; what sees a `Transaction` does not see it.
+    """
 
     def __init__(self, connection: Connection, now: datetime) -> None:
-        self._connection = connection
+        self.connection = connection
         self.now = now
         self.owes = False  # whether a worker should be woken once this is committed
         self._facts: list[tuple[Fact, str, JsonValue]] = []
@@ -43,42 +46,42 @@ class UnitOfWork:
     def remembered(self, key: str) -> JsonValue | None:
         """The answer given before under this key; None where it is new."""
         query = select(tables.received.c.answer).where(tables.received.c.key == key)
-        text = self._connection.execute(query).scalar()
+        text = self.connection.execute(query).scalar()
         return None if text is None else json.loads(text)
 
     def remember(self, key: str, answer: JsonValue) -> None:
-        """Keep the answer. Raises `Repeated` where a concurrent transaction was first."""
+        """Keep the answer. Raises `Repeated` where the key has one, ValueError for None, which means "never seen"."""
+        if answer is None:
+            raise ValueError("None cannot be told from never having answered")
         row = {"key": key, "at": to_micros(self.now), "answer": text_of(answer)}
         try:
-            self._connection.execute(tables.received.insert().values(**row))
+            self.connection.execute(tables.received.insert().values(**row))
         except IntegrityError as error:
             raise Repeated(key) from error
 
     def schedule(self, timer: Timer) -> None:
         """Set a timer; one that stands already runs again, at the earlier of the two instants."""
         due = to_micros(timer.due_at)
-        c = tables.timers.c
-        statement = insert(self._connection, tables.timers).values(
+        statement = insert(self.connection, tables.timers).values(
             key=timer.key, kind=timer.kind, subject=timer.subject, due_at=due
         )
-        # While somebody works on the old one its due instant is past; the new one then stands alone.
-        earlier = case((c.lease_until > to_micros(self.now), due), (c.due_at < due, c.due_at), else_=due)
-        self._connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["key"],
-                set_={"due_at": earlier, "generation": c.generation + 1, "attempts": 0},
-            )
-        )
+        change = {
+            "due_at": self._earlier(tables.timers, due),
+            "again": true(),
+            "attempts": 0,
+            "not_before": 0,
+        }
+        self.connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_=change))
         self.owes = True
 
     def unschedule(self, kind: str, subject: str) -> None:
         """Drop a timer; nothing happens where there is none."""
         key = Timer(kind=kind, subject=subject, due_at=self.now).key
-        self._connection.execute(delete(tables.timers).where(tables.timers.c.key == key))
+        self.connection.execute(delete(tables.timers).where(tables.timers.c.key == key))
 
     def owe(self, delivery: Delivery) -> None:
         """Owe a message; a pending one under the same key is made current instead of sent twice."""
-        row = {
+        row: dict[str, Any] = {
             "key": delivery.key,
             "kind": delivery.kind,
             "destination": delivery.destination,
@@ -89,22 +92,31 @@ class UnitOfWork:
         }
         change = {
             "facts": row["facts"],
-            "generation": tables.deliveries.c.generation + 1,
+            "destination": delivery.destination,  # a reload may have moved the channel
+            "due_at": self._earlier(tables.deliveries, row["due_at"]),
+            "again": true(),
         }
-        upsert(self._connection, tables.deliveries, row, key=("key",), change=change, where=tables.PENDING)
+        upsert(self.connection, tables.deliveries, row, key=("key",), change=change, where=tables.PENDING)
         self.owes = True
+
+    def _earlier(self, table: Table, due: int) -> ColumnElement[int]:
+        """When a row that is set again falls due. While somebody works on it, its instant is the one being served:
+        the first new one replaces it, and the earliest of the new ones wins."""
+        c = table.c
+        served = and_(c.lease_until > to_micros(self.now), not_(c.again))
+        return case((served, due), (c.due_at < due, c.due_at), else_=due)
 
     def place(self, subject: str, surface: str) -> Place | None:
         """Where a message stands, or how to reach who asked."""
         c = tables.places.c
         query = select(c.place).where(c.subject == subject, c.surface == surface)
-        text = self._connection.execute(query).scalar()
+        text = self.connection.execute(query).scalar()
         return None if text is None else json.loads(text)
 
     def put_place(self, subject: str, surface: str, place: Place) -> None:
         """Remember where a message stands."""
         row = {"subject": subject, "surface": surface, "place": text_of(dict(place))}
-        upsert(self._connection, tables.places, row, key=("subject", "surface"))
+        upsert(self.connection, tables.places, row, key=("subject", "surface"))
 
     def _note(self, fact: Fact, subject: str, state: JsonValue) -> None:
         self._facts.append((fact, subject, state))
@@ -114,7 +126,7 @@ class UnitOfWork:
         if not self._facts:
             return
         head = tables.audit_head
-        seq, previous = self._connection.execute(
+        seq, previous = self.connection.execute(
             select(head.c.seq, head.c.hash).where(head.c.id == 1).with_for_update()
         ).one()
         rows = []
@@ -123,8 +135,8 @@ class UnitOfWork:
             e = entry(seq=seq, at=self.now, fact=fact, subject=subject, state=state, previous=previous)
             rows.append({"seq": e.seq, "hash": e.hash, "subject": subject, "body": e.body})
             previous = e.hash
-        self._connection.execute(tables.audit_entries.insert(), rows)
-        self._connection.execute(update(head).where(head.c.id == 1).values(seq=seq, hash=previous))
+        self.connection.execute(tables.audit_entries.insert(), rows)
+        self.connection.execute(update(head).where(head.c.id == 1).values(seq=seq, hash=previous))
         self._facts.clear()
 
 
@@ -165,13 +177,16 @@ def run_together(connection: Connection, steps: Sequence[Step], now: Callable[[]
     """Run the steps in one database transaction and commit once (group commit).
 
     Each step has a savepoint of its own, so one that raises takes nothing with it. When this returns, every
-    step without an error is on disk. Raises where the commit itself fails: then none of them is.
+    step without an error is on disk. Raises where the transaction or its commit fails: then none of them is.
     """
     alone = len(steps) == 1
     with connection.begin() as transaction:
+        take_turn(connection)
         outcomes = [_run(connection, step, now, savepoint=not alone) for step in steps]
         if alone and outcomes[0].error is not None:
             transaction.rollback()
+        else:
+            check_under_way(connection)
     return outcomes
 
 
@@ -180,6 +195,7 @@ def _run(connection: Connection, step: Step, now: Callable[[], datetime], *, sav
     unit = UnitOfWork(connection, now())
     try:
         value = step(unit)
+        check_under_way(connection)
         unit.chain()
     except BaseException as error:  # noqa: BLE001  -- it is handed to the caller who waits for it
         if nested is not None:

@@ -1,6 +1,7 @@
 """All facts for one decision, gathered beforehand, so that gates are pure and a decision can be replayed."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from bot.domain.artifact import Artifact, RegistryAnswer
 from bot.domain.calendar import Calendar
@@ -23,6 +24,7 @@ class Snapshot:
     """`evidence` is all of this service; gates pick what is about this artifact. `environments` is fix-first."""
 
     request: ChangeRequest
+    taken_at: datetime  # a decision for a later instant still has only the evidence of this one
     evidence: tuple[Evidence, ...]
     registry: RegistryAnswer
     rollback: RollbackFacts

@@ -8,7 +8,7 @@ from bot.domain.incident import Incident, IncidentState
 from bot.domain.refusal import Refusal
 from bot.flows import owing
 from bot.flows.asking import Asker
-from bot.flows.observe import incident_card
+from bot.flows.observe import incident_card, judge_waiting_requests
 from bot.policy import Policy
 from bot.ports import Ledger, Transaction
 
@@ -42,6 +42,7 @@ async def resolve(ledger: Ledger, policy: Policy, asker: Asker, incident_id: str
         incident = _open(tx, incident_id)
         ended = replace(incident, state=IncidentState.RESOLVED, resolved_by=actor.person, resolved_at=tx.now)
         _write(tx, policy, ended, actor, "resolved")
+        judge_waiting_requests(tx)
 
     await ledger.write(step)
 

@@ -10,7 +10,7 @@ from bot.domain.refusal import Refusal
 from bot.domain.second_factor import Credential
 from bot.flows import owing
 from bot.flows.asking import Asker, known_request
-from bot.flows.count import may_fill_a_seat
+from bot.flows.count import may_fill_a_seat, not_an_author
 from bot.policy import Policy
 from bot.ports import CodeCheck, Ledger, Transaction
 
@@ -62,10 +62,13 @@ async def sign(ledger: Ledger, policy: Policy, check: CodeCheck, signature: Sign
 
 def _signable(tx: Transaction, policy: Policy, actor: Actor, request_id: str) -> ChangeRequest:
     request = known_request(tx, request_id)
-    if request.state is not RequestState.AWAITING_APPROVAL:
-        raise Refusal("not-awaiting-approval", {"request": request.id, "state": request.state.value})
+    # One whose time is over is closed by the next evaluation; nobody should type a code for it until then.
+    state = RequestState.EXPIRED if request.is_open and tx.now >= request.expires_at else request.state
+    if state is not RequestState.AWAITING_APPROVAL:
+        raise Refusal("not-awaiting-approval", {"request": request.id, "state": state.value})
     person = actor.person or ""
     may_fill_a_seat(policy, request, person, tx.now)
+    not_an_author(policy, request, person, tx.evidence.about(request.service, artifact=request.artifact.tag))
     signed = tx.approvals.get(f"{request.id}/{request.revision}/{person}")
     if signed is not None:
         raise Refusal(

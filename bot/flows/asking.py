@@ -51,9 +51,14 @@ def known(kind: str, name: str, names: Sequence[str]) -> str:
     )
 
 
+def plain_text(text: str | None) -> str:
+    """The text without outer white space and without halves of characters, which no record can hold."""
+    return (text or "").strip().encode("utf-8", "replace").decode()
+
+
 def bounded_reason(reason: str | None, *, required: bool = False) -> str | None:
     """The reason without its outer white space. Raises Refusal `no-reason` or `reason-too-long`."""
-    text = (reason or "").strip()
+    text = plain_text(reason)
     if not text:
         if required:
             raise Refusal("no-reason")

@@ -2,17 +2,22 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from typing import Final
 
 from bot.domain.artifact import Artifact, RegistryAnswer, RegistryWord
 from bot.domain.change_request import ChangeRequest
 from bot.domain.environment import EnvironmentStatus
-from bot.domain.evidence import Evidence
+from bot.domain.evidence import Evidence, EvidenceKind
 from bot.domain.snapshot import RollbackFacts, Snapshot
 from bot.flows.colours import statuses
 from bot.policy import Policy
 from bot.ports import Clock, Deployers, Ledger, Registry, Transaction
+
+MOST_DEPLOYMENTS: Final = 200
+"""So many deployments of a service to an environment are looked at, the newest."""
 
 
 class Collector:
@@ -26,11 +31,7 @@ class Collector:
 
     async def collect(self, policy: Policy, request: ChangeRequest) -> Snapshot:
         """All facts about `request` as of now. What cannot be reached is a fact too, never an exception."""
-        path = promotion_path(policy, request.environment)
-        now = self._clock.now()
-        evidence, environments = await self._ledger.read(
-            partial(_known, policy=policy, request=request, path=path, now=now)
-        )
+        evidence, environments = await self._ledger.read(partial(_rows, policy=policy, request=request))
         target = running(evidence, request.environment)
         image = policy.services[request.service].image
         registry, rollback = await asyncio.gather(
@@ -38,11 +39,12 @@ class Collector:
         )
         return Snapshot(
             request=request,
+            taken_at=self._clock.now(),
             evidence=evidence,
             registry=registry,
             rollback=rollback,
             environments=environments,
-            promotion_path=path,
+            promotion_path=promotion_path(policy, request.environment),
             calendar=policy.calendar,
         )
 
@@ -77,16 +79,52 @@ def promotion_path(policy: Policy, environment: str) -> tuple[str, ...]:
 def running(evidence: Sequence[Evidence], environment: str) -> Artifact | None:
     """The version that the newest successful deployment left in `environment`; None where none is known."""
     deployed = [
-        e for e in evidence if e.kind.value == "deployment" and e.environment == environment and e.passed
+        e for e in evidence if e.kind is EvidenceKind.DEPLOYMENT and e.environment == environment and e.passed
     ]
     newest = max(deployed, key=lambda e: (e.at, e.received_at), default=None)
     return None if newest is None else Artifact(newest.artifact, newest.digest)
 
 
-def _known(
-    tx: Transaction, *, policy: Policy, request: ChangeRequest, path: tuple[str, ...], now: datetime
+def as_of_now(
+    tx: Transaction, policy: Policy, request: ChangeRequest, collected: Snapshot
+) -> Snapshot | None:
+    """`collected` with the request and all rows as they stand in this transaction.
+
+    None where another version runs there by now: the registry has not been asked about that one.
+    """
+    evidence, environments = _rows(tx, policy=policy, request=request)
+    if running(evidence, request.environment) != collected.rollback.target:
+        return None
+    return replace(
+        collected,
+        request=request,
+        evidence=evidence,
+        environments=environments,
+        calendar=policy.calendar,
+    )
+
+
+def _rows(
+    tx: Transaction, *, policy: Policy, request: ChangeRequest
 ) -> tuple[tuple[Evidence, ...], tuple[EnvironmentStatus, ...]]:
+    """What stands in the ledger: statements about this artifact, what was deployed anywhere, and the colours.
+
+    Everywhere, because a gate may look at an environment that nothing is promoted from.
+    """
     found = {e.id: e for e in tx.evidence.about(request.service, artifact=request.artifact.tag)}
-    for environment in path:
-        found |= {e.id: e for e in tx.evidence.deployments(request.service, environment)}
-    return tuple(found.values()), statuses(tx, policy, now)
+    for environment in policy.environments:
+        deployed = tx.evidence.deployments(request.service, environment, limit=MOST_DEPLOYMENTS)
+        if len(deployed) == MOST_DEPLOYMENTS:
+            found = _since(deployed[-1].at, environment, found)
+        found |= {e.id: e for e in deployed}
+    return tuple(found.values()), statuses(tx, policy, tx.now)
+
+
+def _since(oldest: datetime, environment: str, found: dict[str, Evidence]) -> dict[str, Evidence]:
+    """Without deployments from before `oldest`: what replaced them is not known any more, and they would look
+    as if they had stayed."""
+    return {
+        id_: e
+        for id_, e in found.items()
+        if e.kind is not EvidenceKind.DEPLOYMENT or e.environment != environment or e.at >= oldest
+    }

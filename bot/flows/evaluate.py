@@ -6,19 +6,19 @@ from datetime import datetime, timedelta
 
 from bot.domain.audit import Fact
 from bot.domain.change_request import SYSTEM, ChangeRequest, Closing, RequestState
-from bot.domain.outcome import GateOutcome, Readiness, Status
+from bot.domain.outcome import Readiness, Status
 from bot.domain.snapshot import Snapshot
 from bot.flows import owing
 from bot.flows.bind import bind
-from bot.flows.collect import Collector, known_rows, running
+from bot.flows.collect import Collector, as_of_now
 from bot.flows.count import count_signatures, quorum_of, recount
-from bot.flows.intend import another_run, intend
-from bot.gates import calendar, judge
+from bot.flows.intend import beside, intend, locked_with_others
+from bot.flows.wait import startable, wait
+from bot.gates import judge
 from bot.policy import Policy
 from bot.ports import Ledger, Transaction
 
 ASK_AGAIN = timedelta(seconds=15)
-PASSING = frozenset({"ran_seconds"})  # facts that every judgement tells anew, though nothing happened
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,8 @@ async def evaluate(ledger: Ledger, collector: Collector, policy: Policy, request
     if request.service not in policy.services or request.environment not in policy.environments:
         await ledger.write(lambda tx: _refuse_gone(tx, policy, request_id))
         return
-    judgement = await judged(collector, policy, request, request.requested_at)
-    await ledger.write(lambda tx: decide(tx, policy, request_id, judgement.snapshot))
+    snapshot = await collector.collect(policy, request)
+    await ledger.write(lambda tx: decide(tx, policy, request_id, snapshot))
 
 
 def _evaluable(request: ChangeRequest) -> bool:
@@ -64,3 +64,121 @@ def _refuse_gone(tx: Transaction, policy: Policy, request_id: str) -> None:
     request = tx.requests.get(request_id, lock=True)
     if request is not None and _evaluable(request):
         _close(tx, policy, request, RequestState.REFUSED, "no-longer-in-policy")
+
+
+def decide(tx: Transaction, policy: Policy, request_id: str, collected: Snapshot) -> None:
+    """Judge the request as it stands now, and put that into effect.
+
+    What stands in the ledger is read again here, so that nothing which arrived while the outside was asked is
+    missed; only the outside's own words are older than this transaction, by the time that asking took.
+    """
+    request, running = locked_with_others(tx, request_id)
+    if request is None or not _evaluable(request):
+        return
+    if tx.now >= request.expires_at:
+        _close(tx, policy, request, RequestState.EXPIRED, "expired")
+        return
+    snapshot = as_of_now(tx, policy, request, collected)
+    if snapshot is None:  # another version runs by now, and the registry was not asked about it
+        owing.evaluate_at(tx, request, tx.now)
+        return
+    readiness = _readiness(policy, snapshot, tx.now)
+    bound, revised = bind(tx, policy, replace(request, readiness=readiness), snapshot)
+    _report_mismatch(tx, policy, bound, snapshot)
+    first = request.state is RequestState.EVALUATING
+    if (first or revised) and (code := _refusal(bound, now=tx.now, first=first)) is not None:
+        _close(tx, policy, bound, RequestState.REFUSED, code)
+    elif first and readiness.worth_asking_again:
+        _wait_for_sources(tx, policy, request, bound)
+    else:
+        bound = replace(bound, readiness=beside(readiness, running))  # it holds, and refuses nothing
+        _advance(tx, policy, request, _opened(tx, policy, bound, revised=revised), snapshot)
+
+
+def _report_mismatch(tx: Transaction, policy: Policy, request: ChangeRequest, snapshot: Snapshot) -> None:
+    """P5: a digest that differs from the build's is a security event, told where incidents are told; once."""
+    readiness = request.readiness
+    for outcome in () if readiness is None else readiness.outcomes:
+        key = f"mismatch:{request.id}:{snapshot.registry.digest}"
+        if outcome.code == "digest-mismatch" and tx.remembered(key) is None:
+            tx.remember(key, True)
+            fact = Fact(type="security.digest-mismatch", facts=dict(outcome.facts))
+            tx.trail.record(fact, subject=f"request/{request.id}")
+            facts = {"code": "digest-mismatch", **outcome.facts}
+            owing.channel(tx, policy.slack.channels.incidents, "security-event", request.id, facts)
+
+
+def _refusal(request: ChangeRequest, *, now: datetime, first: bool) -> str | None:
+    """Why the gates refuse a request that is new or has new facts. Later, a blocker only holds it: it may go away.
+
+    A source that does not answer is asked again until the deadline that the requester was told, and for as long
+    as the request lives once it was judged before: silence takes nothing back.
+    """
+    readiness = request.readiness
+    if readiness is None or readiness.status is Status.BLOCKED:
+        return "blocked"
+    if readiness.status is Status.UNKNOWN:
+        patient = readiness.worth_asking_again and (not first or now < request.evidence_deadline)
+        return None if patient else "unknown"
+    # A warning passes with an acknowledged reason, and nobody gave one.
+    return "needs-reason" if readiness.only(Status.WARNED) and request.reason is None else None
+
+
+def _wait_for_sources(tx: Transaction, policy: Policy, before: ChangeRequest, request: ChangeRequest) -> None:
+    """A source did not answer: ask again until the deadline that the requester is told."""
+    if before.readiness is None:
+        owing.answer(tx, policy, request, "asking-again", until=request.evidence_deadline.isoformat())
+        tx.requests.put(request, Fact(type="request.sources-silent"))
+    owing.evaluate_at(tx, request, min(tx.now + ASK_AGAIN, request.evidence_deadline))
+
+
+def _opened(tx: Transaction, policy: Policy, request: ChangeRequest, *, revised: bool) -> ChangeRequest:
+    """The request, open for approval where it was not yet, or where its approvals are void."""
+    if request.state is RequestState.EVALUATING:
+        owing.answer(tx, policy, request, "awaiting-approval")
+    elif not revised:
+        return request
+    return replace(request, state=RequestState.AWAITING_APPROVAL, approved_at=None)
+
+
+def _advance(
+    tx: Transaction, policy: Policy, before: ChangeRequest, request: ChangeRequest, snapshot: Snapshot
+) -> None:
+    """Count the signatures, and start or say what is waited for."""
+    counted = count_signatures(tx, policy, request, snapshot)
+    # Filled just now: it starts at once. Otherwise only if the request said when, or somebody pressed Start.
+    wanted = request.start.by_itself or before.approved_at is None or request.asked_to_start is not None
+    starting = wanted and startable(request, tx.now)
+    request = _seated(tx, policy, request, snapshot, starting=starting)
+    if starting and request.state is RequestState.APPROVED:
+        intend(tx, policy, request)
+    else:
+        wait(tx, policy, before, request, counted=counted, again=tx.now + ASK_AGAIN)
+
+
+def _seated(
+    tx: Transaction, policy: Policy, request: ChangeRequest, snapshot: Snapshot, *, starting: bool
+) -> ChangeRequest:
+    """Approved or not. Roles are asked anew at both instants that matter: the last seat, and the start (P8)."""
+    approved = request.state is RequestState.APPROVED
+    if (approved and not starting) or not (approved or quorum_of(tx, policy, request).filled):
+        return request
+    recount(tx, policy, request, snapshot)
+    if not quorum_of(tx, policy, request).filled:
+        if approved:
+            owing.answer(tx, policy, request, "approval-lost")
+        return replace(request, state=RequestState.AWAITING_APPROVAL, approved_at=None)
+    if approved:
+        return request
+    owing.note(tx, policy, request, "approved")
+    return replace(request, state=RequestState.APPROVED, approved_at=tx.now)
+
+
+def _close(tx: Transaction, policy: Policy, request: ChangeRequest, state: RequestState, code: str) -> None:
+    closed = replace(
+        request, state=state, closing=Closing(code=code, by=SYSTEM, at=tx.now), asked_to_start=None
+    )
+    tx.requests.put(closed, Fact(type=f"request.{state.value}", facts={"code": code}))
+    owing.answer(tx, policy, closed, state.value)
+    if tx.place(request.id, "card") is not None or request.state is not RequestState.EVALUATING:
+        owing.card(tx, policy, closed)

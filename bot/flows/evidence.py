@@ -45,12 +45,16 @@ class Accepted:
 async def accept(ledger: Ledger, policy: Policy, statement: Statement) -> Accepted:
     """Keep the statement and have the open requests about it judged again.
 
-    Raises Refusal `unknown-service`, `unknown-environment` or `from-the-future`.
+    Raises Refusal `unknown-service`, `unknown-environment`, `from-the-future`, or `not-exact` for numbers beyond
+    2^53 and halves of characters, which have no canonical form to be hashed by.
     """
     known("service", statement.service, list(policy.services))
     if statement.environment is not None:
         known("environment", statement.environment, list(policy.environments))
-    key = digest_of(_said(statement))
+    try:
+        key = digest_of(_said(statement))
+    except (ValueError, RecursionError) as error:
+        raise Refusal("not-exact", {"field": "details"}) from error
 
     def step(tx: Transaction) -> Accepted:
         if statement.at > tx.now + CLOCK_SKEW:

@@ -1,10 +1,10 @@
 """Answers that change nothing: how a request, all requests and the environments stand."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.domain.approval import Approval
-from bot.domain.change_request import ChangeRequest
+from bot.domain.change_request import ChangeRequest, RequestState
 from bot.domain.deployment import Run
 from bot.domain.environment import EnvironmentStatus
 from bot.domain.incident import Incident
@@ -14,11 +14,12 @@ from bot.domain.refusal import Refusal
 from bot.flows.asking import known_request
 from bot.flows.collect import Collector
 from bot.flows.colours import statuses
-from bot.flows.count import quorum_of
+from bot.flows.count import counted_roles, may_fill_a_seat, not_an_author, quorum_of, quorum_with
 from bot.flows.evaluate import judged
-from bot.flows.roles import roles_of
 from bot.policy import Policy
 from bot.ports import Clock, Ledger, Place, Transaction
+
+SHORTLY_BEFORE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +56,7 @@ def view_of(tx: Transaction, policy: Policy, request: ChangeRequest) -> RequestV
     """The view of `request` in this transaction. A policy that lost its environment shows no seats."""
     if request.environment in policy.environments:
         quorum = quorum_of(tx, policy, request)
-        could = _could_sign(policy, request, quorum, tx.now)
+        could = _could_sign(tx, policy, request, quorum)
     else:
         quorum, could = Quorum(seats=(), people=0, minimum=0), ()
     return RequestView(
@@ -69,16 +70,23 @@ def view_of(tx: Transaction, policy: Policy, request: ChangeRequest) -> RequestV
     )
 
 
-def _could_sign(policy: Policy, request: ChangeRequest, quorum: Quorum, now: datetime) -> tuple[str, ...]:
-    empty = {role for seat in quorum.seats if seat.person is None for role in seat.roles}
-    seated = {seat.person for seat in quorum.seats}
-    return tuple(
-        person
-        for person in policy.people
-        if person != request.requester.person
-        and person not in seated
-        and roles_of(policy, person, now).roles & empty
-    )
+def _could_sign(tx: Transaction, policy: Policy, request: ChangeRequest, quorum: Quorum) -> tuple[str, ...]:
+    """Everybody who has not signed this revision and whose signature would bring the quorum nearer."""
+    counted = counted_roles(tx, request)
+    signed = {a.person for a in tx.approvals.of(request.id) if a.revision == request.revision}
+    evidence = tx.evidence.about(request.service, artifact=request.artifact.tag)
+    could = []
+    for person in policy.people:
+        if person in signed or quorum.filled:
+            continue
+        try:
+            roles = may_fill_a_seat(policy, request, person, tx.now)
+            not_an_author(policy, request, person, evidence)
+        except Refusal:
+            continue
+        if quorum_with(policy, request, counted | {person: roles}).missing < quorum.missing:
+            could.append(person)
+    return tuple(could)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,14 +95,15 @@ class Why:
 
     view: RequestView
     outcomes: tuple[GateOutcome, ...]
-    fresh: bool  # False: the request is over, and these are the outcomes of its last judgement
+    fresh: bool  # False: the request is over or left the policy; these are the outcomes of its last judgement
 
 
 async def why(ledger: Ledger, policy: Policy, collector: Collector, clock: Clock, request_id: str) -> Why:
     """Every gate with its evidence, asked anew while the request is open. Raises Refusal `unknown-request`."""
     view = await request_view(ledger, policy, request_id)
     request = view.request
-    if not request.is_open or request.environment not in policy.environments:
+    gone = request.environment not in policy.environments or request.service not in policy.services
+    if gone or not request.is_open:
         outcomes = () if request.readiness is None else request.readiness.outcomes
         return Why(view=view, outcomes=outcomes, fresh=False)
     judgement = await judged(collector, policy, request, clock.now())
@@ -139,7 +148,7 @@ def _changed_before(tx: Transaction, incident: Incident) -> tuple[ChangeRequest,
     return tuple(
         r
         for r in recent
-        if r.state.value == "live"
+        if r.state is RequestState.LIVE
         and r.closing is not None
-        and 0 <= (incident.opened_at - r.closing.at).total_seconds() <= 3600  # noqa: PLR2004 -- an hour
+        and timedelta(0) <= incident.opened_at - r.closing.at <= SHORTLY_BEFORE
     )[:3]

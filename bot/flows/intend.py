@@ -1,6 +1,7 @@
 """Write the intent to start: the deployer is called only after this is durable."""
 
 from dataclasses import replace
+from typing import Final
 
 from pydantic import JsonValue
 
@@ -8,19 +9,47 @@ from bot.domain.approval import ApprovalState
 from bot.domain.audit import Fact
 from bot.domain.change_request import ChangeRequest, RequestState
 from bot.domain.deployment import Run, RunState
+from bot.domain.outcome import GateOutcome, Readiness, Status
 from bot.domain.owed import Timer
 from bot.flows import owing
 from bot.policy import Policy
 from bot.ports import Transaction
 
+ONE_AT_A_TIME: Final = "one-at-a-time"
+"""Stands among the gates' outcomes while another request's run is under way in the same place."""
+
+
+def locked_with_others(tx: Transaction, request_id: str) -> tuple[ChangeRequest | None, ChangeRequest | None]:
+    """The request, and another that is starting the same service in the same environment; None where there is none.
+
+    All open requests of that place are locked, in one order, so that two cannot start there at once.
+    """
+    seen = tx.requests.get(request_id)
+    if seen is None:
+        return None, None
+    there = tx.requests.open(service=seen.service, environment=seen.environment)
+    locked = [r for each in there if (r := tx.requests.get(each.id, lock=True)) is not None]
+    own = next((r for r in locked if r.id == request_id), None)
+    running = (r for r in locked if r.id != request_id and r.state is RequestState.STARTING)
+    return own, next(running, None)
+
+
+def beside(readiness: Readiness, running: ChangeRequest | None) -> Readiness:
+    """The readiness, held by `running` until that one ended: two rollouts at once leave nobody knowing what runs."""
+    if running is None:
+        return readiness
+    held = GateOutcome(
+        gate=ONE_AT_A_TIME,
+        status=Status.BLOCKED,
+        code="another-run",
+        facts={"request": running.id, "artifact": running.artifact.tag},
+    )
+    return replace(readiness, outcomes=(*readiness.outcomes, held))
+
 
 def intend(tx: Transaction, policy: Policy, request: ChangeRequest) -> None:
     """The run, the request's new state, its audit entries and the timer that makes the call; one transaction."""
-    starting = replace(
-        request,
-        state=RequestState.STARTING,
-        approved_at=request.approved_at or tx.now,
-    )
+    starting = replace(request, state=RequestState.STARTING, approved_at=request.approved_at or tx.now)
     run = Run(
         id=f"{request.id}/{len(tx.runs.of(request.id)) + 1}",
         request=request.id,

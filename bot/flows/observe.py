@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pydantic import JsonValue
 
 from bot.domain.audit import Fact
+from bot.domain.change_request import RequestState
 from bot.domain.environment import (
     Colour,
     EnvironmentState,
@@ -15,10 +16,9 @@ from bot.domain.environment import (
     observed,
 )
 from bot.domain.incident import Incident, IncidentState
-from bot.domain.owed import Timer
 from bot.flows import owing
 from bot.flows.colours import stale_after, statuses, unread
-from bot.flows.roles import on_call
+from bot.flows.roles import first_responder
 from bot.policy import Monitor, Policy
 from bot.ports import Ledger, Transaction
 
@@ -41,13 +41,22 @@ async def observe(
         kept = await ledger.read(lambda tx: tx.environments.monitors(environment))
         known = next((m for m in kept if m.name == monitor.name), None)
         watched.state = known or unread(environment, monitor, reading.at)
-    before = watched.state.at(reading.at, stale_after(monitor))
+    before = watched.state
     after = observed(before, reading, fail_after=monitor.fail_after, pass_after=monitor.pass_after)
-    watched.state = after
-    due = watched.kept_at is None or reading.at - watched.kept_at >= KEEP_EVERY
+    due = watched.kept_at is None or reading.at - watched.kept_at >= keep_every(monitor)
     if after.colour is not before.colour or due:
+        # Only what is written is held: where writing fails, the next reading finds the change again.
         await ledger.write(lambda tx: _keep(tx, policy, after))
         watched.kept_at = reading.at
+    watched.state = after
+
+
+def keep_every(monitor: Monitor) -> timedelta:
+    """How long an unchanged reading may go unwritten: never so long that the one after it comes too late, and a
+    monitor that is read all the time looks blind."""
+    if monitor.every is None:  # pushed: nobody knows when the next one comes
+        return min(KEEP_EVERY, stale_after(monitor) / 4)
+    return min(KEEP_EVERY, max(timedelta(0), stale_after(monitor) - monitor.every - monitor.timeout))
 
 
 def _keep(tx: Transaction, policy: Policy, state: MonitorState) -> None:
@@ -87,29 +96,42 @@ def settle(tx: Transaction, policy: Policy, name: str) -> None:
     tx.environments.put(
         state, Fact(type="environment.turned" if turned else "environment.causes", facts=facts)
     )
-    _incidents(tx, policy, status, causes)
+    news = turned or recorded is None or not set(causes) <= set(recorded.causes)
+    _incidents(tx, policy, status, causes, turned=turned, news=news)
     if turned:
-        _judge_waiting_requests(tx, policy)
+        judge_waiting_requests(tx)
 
 
-def _incidents(tx: Transaction, policy: Policy, status: EnvironmentStatus, causes: tuple[str, ...]) -> None:
+def _incidents(
+    tx: Transaction,
+    policy: Policy,
+    status: EnvironmentStatus,
+    causes: tuple[str, ...],
+    *,
+    turned: bool,
+    news: bool,
+) -> None:
+    """RED has one open incident. Resolved by a person, it stays so until something else is wrong (`news`)."""
     open_now = tx.incidents.open(status.name)
-    if status.colour is Colour.RED and not open_now:
+    red = status.colour is Colour.RED
+    if red and news and not open_now:
         open_incident(tx, policy, status.name, causes)
     for incident in open_now:
         if status.colour is Colour.GREEN:
             _close(tx, policy, incident)
-        elif incident.causes != causes and status.colour is Colour.RED:
-            tx.incidents.put(replace(incident, causes=causes), Fact(type="incident.causes"))
-            incident_card(tx, policy, incident.id)
-        else:
+            continue
+        if red and incident.causes != causes:
+            tx.incidents.put(
+                replace(incident, causes=causes), Fact(type="incident.causes", facts={"causes": list(causes)})
+            )
+        if turned:
             _note(tx, policy, incident, "colour", colour=status.colour.value)
-            incident_card(tx, policy, incident.id)
+        incident_card(tx, policy, incident.id)
 
 
 def open_incident(tx: Transaction, policy: Policy, environment: str, causes: tuple[str, ...]) -> Incident:
     """One incident for one environment: severity and response time from the policy, the person on call by name."""
-    severity = policy.environments[environment].severity or next(iter(policy.severities))
+    severity = policy.environments[environment].severity or next(iter(policy.severities), "P0")
     within = policy.severities.get(severity)
     incident = Incident(
         id=f"INC-{tx.incidents.next_number()}",
@@ -119,7 +141,7 @@ def open_incident(tx: Transaction, policy: Policy, environment: str, causes: tup
         opened_at=tx.now,
         respond_by=None if within is None else tx.now + within,
         causes=causes,
-        on_call=on_call(policy, "primary", tx.now),
+        on_call=first_responder(policy, tx.now),
     )
     tx.incidents.put(incident, Fact(type="incident.opened", facts={"causes": list(causes)}))
     incident_card(tx, policy, incident.id)
@@ -148,9 +170,8 @@ def _note(tx: Transaction, policy: Policy, incident: Incident, code: str, **fact
     )
 
 
-def _judge_waiting_requests(tx: Transaction, policy: Policy) -> None:
-    """A colour changed: what waits may pass now, what would have passed may not."""
+def judge_waiting_requests(tx: Transaction) -> None:
+    """A colour changed, or an incident ended: what waits may pass now, what would have passed may not."""
     for request in tx.requests.open():
-        environment = policy.environments.get(request.environment)
-        if environment is not None and request.state.value in ("evaluating", "awaiting-approval", "approved"):
-            tx.schedule(Timer(kind="evaluate", subject=request.id, due_at=tx.now))
+        if request.state is not RequestState.STARTING:
+            owing.evaluate_at(tx, request, tx.now)

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from pydantic import JsonValue
 
+from bot.domain.canonical import digest_of
 from bot.domain.change_request import ChangeRequest
 from bot.domain.owed import Delivery, Timer
 from bot.flows.asking import channel_lane, slack_user_of, user_lane
@@ -26,16 +27,16 @@ def card(tx: Transaction, policy: Policy, request: ChangeRequest) -> None:
 
 
 def note(tx: Transaction, policy: Policy, request: ChangeRequest, code: str, **facts: JsonValue) -> None:
-    """Tell the thread of the request what happened."""
-    stamp = tx.now.isoformat()
+    """Tell the thread of the request what happened. Two notes are one only where they say the very same."""
+    said: dict[str, JsonValue] = {"code": code, "at": tx.now.isoformat(), **facts}
     tx.owe(
         Delivery(
-            key=f"request-note:{request.id}:{code}:{stamp}",
+            key=f"request-note:{request.id}:{digest_of(said)}",
             kind="request-note",
             destination=channel_lane(policy.slack.channels.approvals),
             subject=request.id,
             due_at=tx.now,
-            facts={"code": code, "at": stamp, **facts},
+            facts=said,
         )
     )
 

@@ -10,7 +10,8 @@ from bot.domain.audit import Fact
 from bot.domain.change_request import ASAP, Actor, ChangeRequest, Kind, Start
 from bot.domain.refusal import Refusal
 from bot.flows import owing
-from bot.flows.asking import Asker, bounded_reason, known
+from bot.flows.asking import Asker, bounded_reason, known, plain_text
+from bot.flows.collect import running
 from bot.policy import Policy
 from bot.ports import Ledger, Transaction
 
@@ -46,94 +47,111 @@ class Submitted:
     repeated: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """An `Ask` that the policy knows all names of."""
+
+    actor: Actor
+    service: str
+    environment: str
+    artifact: Artifact
+    ticket: str | None
+    fixes: str | None
+    emergency: str | None
+    start: Start
+    reason: str | None
+
+
 async def submit(ledger: Ledger, policy: Policy, ask: Ask) -> Submitted:
     """Write the request, its audit entry and the timer "evaluate now" in one transaction.
 
-    Raises Refusal where the policy has no such thing, the text is no tag, or the same is asked for already.
+    Without an environment it is for the most protected one. Raises Refusal where the policy has no such thing, the
+    text is no tag, or the same is asked for already.
     """
-    actor = ask.asker.actor(policy)
-    service = known("service", ask.service, list(policy.services))
-    environment = known(
-        "environment", ask.environment or next(iter(policy.environments)), list(policy.environments)
-    )
-    artifact = _artifact(ask.artifact)
-    if ask.fixes is not None:
-        known("environment", ask.fixes, list(policy.environments))
-    reason = bounded_reason(ask.reason)
-    _bounded("ticket", ask.ticket)
-    _bounded("incident", ask.emergency)
+    wanted = _believed(policy, ask)
 
     def step(tx: Transaction) -> Submitted:
         seen = tx.remembered(ask.key)
         if isinstance(seen, str):
-            return Submitted(
-                request_id=seen,
-                service=service,
-                artifact=artifact.tag,
-                environment=environment,
-                gates=len(policy.environments[environment].gates),
-                repeated=True,
-            )
-        _start_fits(ask.start, tx.now)
-        _not_open_already(tx, service, environment, artifact)
-        request = _new(tx, policy, ask, actor, service, environment, artifact, reason)
-        tx.requests.put(request, Fact(type="request.submitted", by=actor))
+            return _submitted(policy, wanted, seen, repeated=True)
+        _start_fits(wanted.start, tx.now)
+        number = tx.requests.next_number()  # its lock makes whoever asks for the same at once see this one
+        _not_open_already(tx, wanted)
+        request = _new(tx, policy, wanted, number)
+        tx.requests.put(request, Fact(type="request.submitted", by=wanted.actor))
         tx.put_place(request.id, "reply", ask.asker.reply)
         tx.remember(ask.key, request.id)
         owing.evaluate_at(tx, request, tx.now)
-        return Submitted(
-            request_id=request.id,
-            service=service,
-            artifact=artifact.tag,
-            environment=environment,
-            gates=len(policy.environments[environment].gates),
-            repeated=False,
-        )
+        return _submitted(policy, wanted, request.id, repeated=False)
 
     return await ledger.write(step)
 
 
-def _new(
-    tx: Transaction,
-    policy: Policy,
-    ask: Ask,
-    actor: Actor,
-    service: str,
-    environment: str,
-    artifact: Artifact,
-    reason: str | None,
-) -> ChangeRequest:
-    number = tx.requests.next_number()
-    return ChangeRequest(
-        id=f"DEP-{number}",
-        number=number,
-        kind=_kind(tx, ask, service, environment),
+def _believed(policy: Policy, ask: Ask) -> _Wanted:
+    environments = list(policy.environments)
+    actor = ask.asker.actor(policy)
+    service = known("service", ask.service, list(policy.services))
+    environment = known("environment", ask.environment or environments[0], environments)
+    if ask.fixes is not None:
+        known("environment", ask.fixes, environments)
+    return _Wanted(
+        actor=actor,
         service=service,
         environment=environment,
-        artifact=artifact,
-        requester=actor,
-        requested_at=tx.now,
-        expires_at=_expiry(policy, environment, ask.start, tx.now),
-        evidence_deadline=tx.now + EVIDENCE_PATIENCE,
-        ticket=ask.ticket,
-        reason=reason,
+        artifact=_artifact(ask.artifact),
+        ticket=_bounded("ticket", ask.ticket),
         fixes=ask.fixes,
-        emergency=ask.emergency,
+        emergency=_bounded("incident", ask.emergency),
         start=ask.start,
+        reason=bounded_reason(ask.reason),
     )
 
 
-def _expiry(policy: Policy, environment: str, start: Start, now: datetime) -> datetime:
-    """A request for a later instant lives until then, and as long after it as any other."""
-    lifetime = policy.environments[environment].approval.expires
-    return max(now, start.at or now) + lifetime
+def _submitted(policy: Policy, wanted: _Wanted, request_id: str, *, repeated: bool) -> Submitted:
+    return Submitted(
+        request_id=request_id,
+        service=wanted.service,
+        artifact=wanted.artifact.tag,
+        environment=wanted.environment,
+        gates=len(policy.environments[wanted.environment].gates),
+        repeated=repeated,
+    )
 
 
-def _kind(tx: Transaction, ask: Ask, service: str, environment: str) -> Kind:
-    if ask.emergency is not None:
+def _new(tx: Transaction, policy: Policy, wanted: _Wanted, number: int) -> ChangeRequest:
+    return ChangeRequest(
+        id=f"DEP-{number}",
+        number=number,
+        kind=_kind(tx, wanted),
+        service=wanted.service,
+        environment=wanted.environment,
+        artifact=wanted.artifact,
+        requester=wanted.actor,
+        requested_at=tx.now,
+        expires_at=_expiry(policy, wanted, tx.now),
+        evidence_deadline=tx.now + EVIDENCE_PATIENCE,
+        ticket=wanted.ticket,
+        reason=wanted.reason,
+        fixes=wanted.fixes,
+        emergency=wanted.emergency,
+        start=wanted.start,
+    )
+
+
+def _expiry(policy: Policy, wanted: _Wanted, now: datetime) -> datetime:
+    """One for a later instant, or for the next opening, lives until then, and as long after it as any other."""
+    begins = wanted.start.at
+    if wanted.start.mode == "next":
+        verdict = policy.calendar.at(now, environment=wanted.environment, service=wanted.service)
+        begins = verdict.next_allowed
+    return max(now, begins or now) + policy.environments[wanted.environment].approval.expires
+
+
+def _kind(tx: Transaction, wanted: _Wanted) -> Kind:
+    if wanted.emergency is not None:
         return Kind.EMERGENCY
-    running = tx.evidence.deployments(service, environment, limit=1)
-    return Kind.PROMOTION if running else Kind.INITIAL
+    deployed = tx.evidence.deployments(wanted.service, wanted.environment)
+    return Kind.INITIAL if running(deployed, wanted.environment) is None else Kind.PROMOTION
 
 
 def _artifact(text: str) -> Artifact:
@@ -142,9 +160,12 @@ def _artifact(text: str) -> Artifact:
     return Artifact(text)
 
 
-def _bounded(field: str, text: str | None) -> None:
-    if text is not None and len(text) > 64:  # noqa: PLR2004 -- longer than any ticket system's key
-        raise Refusal("too-long", {"field": field, "length": len(text), "limit": 64})
+def _bounded(field: str, text: str | None) -> str | None:
+    """The text without outer white space; blank is none. Raises Refusal `too-long`."""
+    kept = plain_text(text)
+    if len(kept) > 64:  # noqa: PLR2004 -- longer than any ticket system's key
+        raise Refusal("too-long", {"field": field, "length": len(kept), "limit": 64})
+    return kept or None
 
 
 def _start_fits(start: Start, now: datetime) -> None:
@@ -157,9 +178,9 @@ def _start_fits(start: Start, now: datetime) -> None:
         raise Refusal("start-too-late", {**facts, "limit_days": LATEST_START.days})
 
 
-def _not_open_already(tx: Transaction, service: str, environment: str, artifact: Artifact) -> None:
-    for other in tx.requests.open(service=service, environment=environment):
-        if other.artifact.tag == artifact.tag:
+def _not_open_already(tx: Transaction, wanted: _Wanted) -> None:
+    for other in tx.requests.open(service=wanted.service, environment=wanted.environment):
+        if other.artifact.tag == wanted.artifact.tag:
             raise Refusal(
                 "already-asked",
                 {"request": other.id, "by": other.requester.person, "state": other.state.value},

@@ -27,8 +27,8 @@ def roles_of(policy: Policy, person: str, now: datetime) -> Held:
         named = _named_by_policy(policy, role, person, now)
         if named and role.all_of is None:
             held.add(name)
-        elif named or role.all_of is None:
-            unanswered.extend((name, source) for source in role.live_sources)
+        elif named or role.all_of is None or not (role.people or role.on_call):
+            unanswered.extend((name, source) for source in (*role.live_sources, *_elsewhere(policy, role)))
     return Held(frozenset(held), tuple(unanswered))
 
 
@@ -36,6 +36,19 @@ def _named_by_policy(policy: Policy, role: Role, person: str, now: datetime) -> 
     if role.people is not None and (role.people == "*" or person in role.people):
         return True
     return role.on_call is not None and on_call(policy, role.on_call, now) == person
+
+
+def _elsewhere(policy: Policy, role: Role) -> tuple[str, ...]:
+    """The rotation of a role that another system holds."""
+    duty = policy.on_call.get(role.on_call or "")
+    return () if duty is None or duty.rotation is not None else (f"on_call {role.on_call}",)
+
+
+def first_responder(policy: Policy, now: datetime) -> str | None:
+    """Who answers for an incident: on call in the rotation that the escalation begins with, else in the first."""
+    named = [target.on_call for step in policy.escalation for target in step.notify if target.on_call]
+    found = (on_call(policy, rotation, now) for rotation in (*named, *policy.on_call))
+    return next((person for person in found if person is not None), None)
 
 
 def on_call(policy: Policy, rotation: str, now: datetime) -> str | None:

@@ -29,10 +29,10 @@ async def carry_out(ledger: Ledger, deployers: Deployers, policy: Policy, run_id
     if run is None or run.state in FINAL:
         return
     deployer = deployers.of(run.service)
-    if deployer is None:
-        result = RunResult(succeeded=False, code="no-deployer", output="")
-    elif run.state is RunState.CALLING:
+    if run.state is RunState.CALLING:
         result = await _found_after_a_crash(deployer, run)
+    elif deployer is None:
+        result = RunResult(succeeded=False, code="no-deployer", output="")
     else:
         claimed = await ledger.write(lambda tx: _calling(tx, run_id))
         if claimed is None:
@@ -49,13 +49,14 @@ async def _call(deployer: Deployer, run: Run) -> RunResult:
         return RunResult(succeeded=False, code=f"raised-{type(error).__name__}", output="")
 
 
-async def _found_after_a_crash(deployer: Deployer, run: Run) -> RunResult:
+async def _found_after_a_crash(deployer: Deployer | None, run: Run) -> RunResult:
     """The call may have been made: look it up. Not knowing is an answer too, and people are told so."""
+    found = None
     try:
-        found = await deployer.look_up(run)
+        if deployer is not None:  # None: the policy names none any more, so nobody is left to ask
+            found = await deployer.look_up(run)
     except Exception:
         log.exception("deployer.raised", run=run.id)
-        found = None
     return found or RunResult(succeeded=False, code="lost", output="")
 
 
@@ -70,21 +71,41 @@ def _calling(tx: Transaction, run_id: str) -> Run | None:
 
 def _write_result(tx: Transaction, policy: Policy, run_id: str, result: RunResult) -> None:
     run = tx.runs.get(run_id, lock=True)
-    if run is None or run.state in FINAL:
+    if run is None:
+        return
+    if run.state in FINAL:
+        _note_late_result(tx, policy, run, result)
         return
     if result.code == "lost":
         state = RunState.LOST
     else:
         state = RunState.SUCCEEDED if result.succeeded else RunState.FAILED
-    digest = "sha256:" + hashlib.sha256(result.output.encode()).hexdigest()
+    # The digest is of what is kept, so it has to fit every database: no NUL, and nothing that is no text.
+    kept = result.output.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace")
+    digest = "sha256:" + hashlib.sha256(kept).hexdigest()
     ended = replace(run, state=state, finished_at=tx.now, code=result.code, output_digest=digest)
     tx.runs.put(ended, Fact(type=f"run.{state.value}", facts={"code": result.code}))
-    tx.runs.keep_output(run.id, result.output)
+    tx.runs.keep_output(run.id, kept.decode())
     if state is RunState.SUCCEEDED:
         deployed = deployment_evidence(ended)
         if tx.evidence.get(deployed.id) is None:
             tx.evidence.put(deployed, Fact(type="evidence.accepted"))
     _end_request(tx, policy, ended)
+    for request in tx.requests.open(
+        service=run.service
+    ):  # what runs, and what they would roll back to, changed
+        owing.evaluate_at(tx, request, tx.now)
+
+
+def _note_late_result(tx: Transaction, policy: Policy, run: Run, result: RunResult) -> None:
+    """A run that was held to be lost has ended after all: people decided without it, so they are told."""
+    if run.state is not RunState.LOST or result.code == "lost":
+        return
+    fact = Fact(type="run.result-late", facts={"code": result.code, "succeeded": result.succeeded})
+    tx.trail.record(fact, subject=f"run/{run.id}")
+    request = tx.requests.get(run.request)
+    if request is not None:
+        owing.note(tx, policy, request, "result-late", run=run.id, outcome=result.code)
 
 
 def _end_request(tx: Transaction, policy: Policy, run: Run) -> None:

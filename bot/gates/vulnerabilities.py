@@ -62,7 +62,8 @@ def decide(snapshot: Snapshot, parameters: Parameters, now: datetime) -> GateOut
         return outcome(status=Status.UNKNOWN, code="no-registry-digest", retry=again)
     if scan.digest != registry.digest:
         return outcome(status=Status.BLOCKED, code="scanned-another-digest")
-    status, code = _counted(scan, parameters, now, facts)
+    # Judged for a later instant, the scan is as fresh as it is today: it is judged again when that instant comes.
+    status, code = _counted(scan, parameters, min(now, snapshot.taken_at), facts)
     return outcome(status=status, code=code)
 
 

@@ -1,8 +1,10 @@
 """Sends deliveries: one lane for each destination, so that a slow one delays no other."""
 
 import asyncio
+import math
 import time
-from datetime import timedelta
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
@@ -14,55 +16,95 @@ from bot.ports import Announcer, Clock, Later, Owed, Undeliverable
 log = structlog.get_logger(__name__)
 
 PACE = 1.0  # seconds between two messages to one channel, as Slack asks
+SEND_LIMIT = 60.0  # seconds for one message
 GIVE_UP_AFTER = timedelta(hours=24)
+TRIES = 10  # at least, before it is given up: a bot that was away for a day has tried nothing yet
+HOLD_TRIES = 5  # so often a lane waits for its first delivery; then the others overtake it
+LONGEST_PAUSE = 3600.0  # seconds that a destination may ask for
 
 
 class OwedDeliveries(Owed[Delivery], Protocol):
-    """Deliveries can be given up, too."""
+    """Deliveries can be given up, and a destination can ask for a pause."""
 
     async def give_up(self, claimed: Claimed[Delivery], code: str) -> None: ...
+    async def hold_lane(self, claimed: Claimed[Delivery], *, until: datetime, code: str) -> None:
+        """Nothing goes to this destination before `until`; then in the old order."""
+        ...
 
 
 class Pace:
-    """Waits so that one lane sends no more than one message a second, after a burst of a few."""
+    """Waits so that one lane sends no more than one message in `every` seconds, after a burst of a few."""
 
-    def __init__(self, every: float = PACE, burst: int = 3) -> None:
+    def __init__(
+        self,
+        every: float = PACE,
+        burst: int = 3,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._every = every
         self._burst = burst
+        self._monotonic = monotonic
+        self._sleep = sleep
         self._next: dict[str, float] = {}
 
     async def wait(self, lane: str) -> None:
-        """Return when `lane` may send; a lane that was silent may send a few at once."""
-        now = time.monotonic()
-        slot = max(self._next.get(lane, 0.0), now - self._every * self._burst)
+        """Return when `lane` may send; a lane that was silent may send `burst` messages at once."""
+        now = self._monotonic()
+        slot = max(self._next.get(lane, -math.inf), now - self._every * (self._burst - 1))
         self._next[lane] = slot + self._every
-        if slot > now:
-            await asyncio.sleep(slot - now)
         if len(self._next) > 10_000:  # noqa: PLR2004 -- lanes of long ago
-            self._next = {k: v for k, v in self._next.items() if v > now - 60}
+            silent = now - self._every * self._burst
+            self._next = {k: v for k, v in self._next.items() if v > silent}
+        if slot > now:
+            await self._sleep(slot - now)
 
 
-def delivery_worker(owed: OwedDeliveries, clock: Clock, announcer: Announcer, pace: Pace) -> Worker[Delivery]:
-    """A worker that announces each delivery, tries again what may work later, and keeps what cannot."""
+def delivery_worker(
+    owed: OwedDeliveries, clock: Clock, announcer: Announcer, pace: Pace, *, limit: float = SEND_LIMIT
+) -> Worker[Delivery]:
+    """A worker that announces each delivery, tries again what may work later, and keeps what cannot.
+
+    `limit`: seconds that one announcement may take.
+    """
 
     async def send(claimed: Claimed[Delivery]) -> None:
         delivery = claimed.item
         await pace.wait(delivery.destination)
         try:
-            await announcer.announce(delivery)
+            async with asyncio.timeout(limit):
+                await announcer.announce(delivery)
         except Later as later:
-            if clock.now() - delivery.due_at > GIVE_UP_AFTER:
-                await _give_up(owed, claimed, later.code)
-                return
-            wait = max(backoff(claimed.attempts), timedelta(seconds=later.after_seconds or 0))
-            log.info("delivery.later", kind=delivery.kind, code=later.code, attempts=claimed.attempts)
-            await owed.put_off(claimed, until=clock.now() + wait, code=later.code)
+            await _try_later(owed, clock, claimed, later)
         except Undeliverable as undeliverable:
             await _give_up(owed, claimed, undeliverable.code)
+        except Exception as error:
+            if not _worn_out(claimed, clock.now()):
+                raise  # the worker puts it off, and the lane goes on
+            await _give_up(owed, claimed, type(error).__name__)
         else:
             await owed.finish(claimed)
 
     return Worker("deliveries", owed, clock, lane=lambda d: d.destination, work=send)
+
+
+async def _try_later(owed: OwedDeliveries, clock: Clock, claimed: Claimed[Delivery], later: Later) -> None:
+    now = clock.now()
+    if _worn_out(claimed, now):
+        await _give_up(owed, claimed, later.code)
+        return
+    asked = timedelta(seconds=min(later.after_seconds or 0.0, LONGEST_PAUSE))
+    until = now + max(backoff(claimed.attempts), asked)
+    log.info("delivery.later", kind=claimed.item.kind, code=later.code, attempts=claimed.attempts)
+    if claimed.attempts <= HOLD_TRIES:
+        await owed.hold_lane(claimed, until=until, code=later.code)
+    else:
+        await owed.put_off(claimed, until=until, code=later.code)
+
+
+def _worn_out(claimed: Claimed[Delivery], now: datetime) -> bool:
+    return claimed.attempts >= TRIES and now - claimed.item.due_at > GIVE_UP_AFTER
 
 
 async def _give_up(owed: OwedDeliveries, claimed: Claimed[Delivery], code: str) -> None:

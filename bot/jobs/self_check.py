@@ -1,6 +1,7 @@
 """The bot's view of its own health: database, loops, Slack connection, memory (D3); refreshed every few seconds."""
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -102,4 +103,4 @@ def memory_mb() -> float:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     except (OSError, ValueError, IndexError):
         return 0.0
-    return pages * 4096 / 1e6
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6

@@ -16,6 +16,7 @@ log = structlog.get_logger(__name__)
 READ_EVERY = timedelta(seconds=30)  # of a monitor that names no interval
 AGE_EVERY = 10.0  # seconds between two looks for monitors that fell silent
 AT_ONCE = 200  # probes under way at the same time
+GRACE = 5.0  # seconds beyond its own limit after which a probe is given up
 
 
 class Watch:
@@ -55,19 +56,31 @@ class Watch:
     async def _watch(self, policy: Policy, environment: str, monitor: Monitor) -> None:
         watched = Watched()
         every = (monitor.every or READ_EVERY).total_seconds()
-        # The first reading soon, so that a restart is not blind for long; then each at its own phase.
-        await asyncio.sleep(phase(environment, monitor.name) * min(every, 1.0))
+        own = phase(environment, monitor.name)
+        # The first reading soon, so that a restart is not blind for long; the next ones spread over the interval.
+        await asyncio.sleep(own * min(every, 1.0))
         loop = asyncio.get_running_loop()
-        due = loop.time()
+        due = loop.time() - every * own / 2
         while True:
-            try:
-                async with self._slots:
-                    reading = await self._prober.read(environment, monitor)
-                await observe(self._ledger, policy, environment, monitor, reading, watched)
-            except Exception:
-                log.exception("watch.failed", environment=environment, monitor=monitor.name)
+            await self._read(policy, environment, monitor, watched)
             due = max(due + every, loop.time())  # a late round is not made up for by a burst
             await asyncio.sleep(due - loop.time())
+
+    async def _read(self, policy: Policy, environment: str, monitor: Monitor, watched: Watched) -> None:
+        try:
+            async with self._slots, asyncio.timeout(monitor.timeout.total_seconds() + GRACE):
+                reading = await self._prober.read(environment, monitor)
+            await observe(self._ledger, policy, environment, monitor, reading, watched)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Something inside was cancelled. To pass it on would end this monitor for good, and silently.
+            log.exception("watch.failed", environment=environment, monitor=monitor.name)
+        except Exception:
+            # A colour that was not written is not known yet: the next reading writes it.
+            watched.kept_at = None
+            log.exception("watch.failed", environment=environment, monitor=monitor.name)
 
     async def _age(self, policy: Policy) -> None:
         while True:

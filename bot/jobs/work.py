@@ -2,8 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Generic, TypeVar
 
@@ -16,8 +16,8 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 LOOK_AGAIN = 1.0  # seconds: another process, such as the command line, may have left work
-RENEW_EVERY = 5.0
-AT_ONCE = 32
+RENEW_EVERY = 5.0  # seconds; a quarter of a lease
+AT_ONCE = 128  # lanes; one may be held for as long as a deployment takes
 LONGEST_WAIT = timedelta(minutes=5)
 
 
@@ -36,22 +36,12 @@ class Pulse:
     failed: int = 0
 
 
-@dataclass(slots=True)
-class Lanes(Generic[T]):
-    """What is being worked on, by lane; lanes do not wait for each other."""
-
-    held: dict[str, list[Claimed[T]]] = field(default_factory=dict)
-
-    @property
-    def busy(self) -> frozenset[str]:
-        return frozenset(self.held)
-
-    def all(self) -> list[Claimed[T]]:
-        return [claimed for lane in self.held.values() for claimed in lane]
-
-
 class Worker(Generic[T]):
-    """Claims owed items and gives each lane's items, in order, to `work`, with at most AT_ONCE lanes at once."""
+    """Claims owed items and gives each to `work`: one at a time in a lane, at most AT_ONCE lanes at once.
+
+    `work` says itself what came of an item (finish, put off, give up); one that raises is put off. Lanes do not
+    wait for each other.
+    """
 
     def __init__(
         self,
@@ -67,7 +57,7 @@ class Worker(Generic[T]):
         self._clock = clock
         self._lane = lane
         self._work = work
-        self._lanes: Lanes[T] = Lanes()
+        self._held: dict[str, Claimed[T]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.bell = asyncio.Event()
         self.pulse = Pulse()
@@ -77,71 +67,82 @@ class Worker(Generic[T]):
         renewing = asyncio.create_task(self._renew(), name=f"{self._name}-leases")
         try:
             while True:
-                self.bell.clear()
+                self.bell.clear()  # before looking: what is committed from here on rings again
                 await self._round()
-                await self._sleep()
         finally:
-            renewing.cancel()
-            for task in self._tasks:
+            tasks = [renewing, *self._tasks]
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(renewing, *self._tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _round(self) -> None:
+        """Claim what can be claimed; where that is nothing, wait until it may be something."""
         self.pulse.rounds += 1
-        free = AT_ONCE - len(self._lanes.held)
-        if free <= 0:
-            return
+        looked_at = self._clock.now()
+        claimed: list[Claimed[T]] = []
         try:
-            claimed = await self._owed.claim(limit=free, busy=self._lanes.busy)
+            if (free := AT_ONCE - len(self._held)) > 0:
+                claimed = await self._owed.claim(limit=free, busy=frozenset(self._held))
+            due = None if claimed else await self._owed.next_due()
         except Exception:
             log.exception("claim.failed", loop=self._name)
-            return
-        by_lane: dict[str, list[Claimed[T]]] = {}
-        for c in claimed:
-            by_lane.setdefault(self._lane(c.item), []).append(c)
-        for lane, items in by_lane.items():
-            self._lanes.held[lane] = items
-            task = asyncio.create_task(self._lane_through(lane, items), name=f"{self._name}-{lane}")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            due = None
+        for each in claimed:
+            self._take_up(each)
+        if not claimed:
+            # What was due when we looked waits for its lane, whose end rings; the rest has an instant.
+            later = due is not None and due > looked_at
+            wait = (due - self._clock.now()).total_seconds() if due is not None and later else LOOK_AGAIN
+            await self._sleep(min(max(wait, 0.0), LOOK_AGAIN))
 
-    async def _lane_through(self, lane: str, items: Iterable[Claimed[T]]) -> None:
+    def _take_up(self, claimed: Claimed[T]) -> None:
+        lane = self._lane(claimed.item)
+        self._held[lane] = claimed
+        task = asyncio.create_task(self._hold(lane, claimed), name=f"{self._name}-{lane}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _hold(self, lane: str, claimed: Claimed[T]) -> None:
+        self.pulse.working += 1
         try:
-            for claimed in items:
-                await self._one(claimed)
+            await self._one(claimed)
         finally:
-            self._lanes.held.pop(lane, None)
+            self.pulse.working -= 1
+            self._held.pop(lane, None)
             self.bell.set()
 
     async def _one(self, claimed: Claimed[T]) -> None:
-        self.pulse.working += 1
         try:
             await self._work(claimed)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            await self._failed(claimed, error)  # something inside was cancelled, not this loop
+        except Exception as error:  # noqa: BLE001  -- logged and put off in _failed
+            await self._failed(claimed, error)
+        else:
             self.pulse.done += 1
-        except Exception as error:
-            self.pulse.failed += 1
-            wait = backoff(claimed.attempts)
-            log.exception("work.failed", loop=self._name, attempts=claimed.attempts)
-            with contextlib.suppress(Exception):  # its lease ends by itself if the database is away too
-                until = self._clock.now() + wait
-                await self._owed.put_off(claimed, until=until, code=type(error).__name__)
-        finally:
-            self.pulse.working -= 1
 
-    async def _sleep(self) -> None:
-        wait = LOOK_AGAIN
-        with contextlib.suppress(Exception):
-            due = await self._owed.next_due()
-            if due is not None:
-                wait = min(wait, max(0.01, (due - self._clock.now()).total_seconds()))
+    async def _failed(self, claimed: Claimed[T], error: BaseException) -> None:
+        self.pulse.failed += 1
+        log.error("work.failed", loop=self._name, attempts=claimed.attempts, exc_info=error)
+        until = self._clock.now() + backoff(claimed.attempts)
+        try:
+            await self._owed.put_off(claimed, until=until, code=type(error).__name__)
+        except Exception:
+            # The database is away too: the lease ends by itself, and then it is taken up again.
+            log.exception("put-off.failed", loop=self._name)
+
+    async def _sleep(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(wait):
+            async with asyncio.timeout(seconds):
                 await self.bell.wait()
 
     async def _renew(self) -> None:
         while True:
             await asyncio.sleep(RENEW_EVERY)
-            if held := self._lanes.all():
+            if held := list(self._held.values()):
                 try:
                     await self._owed.renew(held)
                 except Exception:

@@ -118,8 +118,7 @@ class RecurringRule(ScopedRule):
     def _one_end(self) -> "RecurringRule":
         if (self.until is None) == (self.length is None):
             raise ValueError("it needs exactly one of until (a wall-clock time) and for (elapsed time)")
-        if self.length is not None:
-            Elapsed(self.length)
+        self.source(ZoneInfo("UTC"))  # whatever the domain refuses is refused here, with its line
         return self
 
     def source(self, zone: ZoneInfo) -> Recurring:

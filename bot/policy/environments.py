@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Annotated, Final, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     Field,
     PlainValidator,
@@ -148,20 +149,24 @@ class Analysis(Section):
         return self
 
 
+def _ascending(steps: tuple[int, ...]) -> tuple[int, ...]:
+    if list(steps) != sorted(set(steps)) or steps[-1] != 100:  # noqa: PLR2004 - per cent
+        raise ValueError("steps are percentages that ascend and end with 100")
+    return steps
+
+
+Percent = Annotated[int, Field(ge=1, le=100)]
+Steps = Annotated[tuple[Percent, ...], Field(min_length=1), AfterValidator(_ascending)]
+
+
 class Rollout(Section):
     """The steps of traffic, and what is watched between them (F5)."""
 
-    steps: Annotated[tuple[Annotated[int, Field(ge=1, le=100)], ...], Field(min_length=1)] = (100,)
+    steps: Steps = (100,)
     """Percentages, ascending, the last one 100."""
     hold: PositiveDuration | None = None
     """How long each step is watched."""
     analysis: tuple[Analysis, ...] = ()
-
-    @model_validator(mode="after")
-    def _ascending(self) -> "Rollout":
-        if list(self.steps) != sorted(set(self.steps)) or self.steps[-1] != 100:  # noqa: PLR2004 - per cent
-            raise ValueError("steps are percentages that ascend and end with 100")
-        return self
 
 
 class Phase(Section):

@@ -79,7 +79,8 @@ def sentence(model: type[BaseModel], error: ErrorDetails) -> str:
     if kind == "value_error":
         return str(error["ctx"]["error"])
     if kind == "literal_error":
-        words = _QUOTED.findall(str(error["ctx"]["expected"]))
+        expected = str(error["ctx"]["expected"])
+        words = _QUOTED.findall(expected) or [expected]
         return f"{_shown(found)} is not one of {', '.join(words)}{meant(str(found), words)}"
     noun, _, rest = kind.rpartition("_")
     if rest in {"type", "parsing"} and noun in _EXPECTED:

@@ -141,5 +141,5 @@ Name = Annotated[
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
 """A line for people; never empty."""
 
-ListOfOne = BeforeValidator(_one_or_many)
+ListOfOne = BeforeValidator(_one_or_many, json_schema_input_type=str | list[str])
 """Lets a single name stand where a list of names is meant."""

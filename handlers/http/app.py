@@ -1,10 +1,13 @@
-"""The HTTP application: routes, limits, one log line a request."""
+"""The HTTP application: routes, limits, one log line a request, and a JSON sentence for whatever goes wrong."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 import structlog
-from aiohttp import web
+from aiohttp import ClientError, web
+from aiohttp.http import HttpProcessingError
 
 from handlers.http.answers import problem
 from handlers.http.context import CONTEXT, HttpContext
@@ -15,12 +18,16 @@ from handlers.http.requests import get_request, list_requests
 
 log = structlog.get_logger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-QUIET = frozenset({"/healthz", "/readyz", "/metrics", "/health"})
+LIMIT: Final = 1024 * 1024
+"""Bytes of a body, after it was unpacked."""
+QUIET: Final = frozenset({"/healthz", "/readyz", "/metrics", "/health"})
+_LONGEST_PATH: Final = 200
+_NOT_FOUND, _NO_SUCH_METHOD, _TOO_LARGE = 404, 405, 413
 
 
 def build_http(context: HttpContext, slack_events: Handler | None) -> web.Application:
     """All routes of the contract that exist; `slack_events` is None where Slack comes by Socket Mode only."""
-    app = web.Application(client_max_size=1024 * 1024, middlewares=[_logged])
+    app = web.Application(client_max_size=LIMIT, middlewares=[_answered, _bounded])
     app[CONTEXT] = context
     if slack_events is not None:
         app.router.add_post("/slack/events", slack_events)
@@ -36,22 +43,67 @@ def build_http(context: HttpContext, slack_events: Handler | None) -> web.Applic
 
 
 @web.middleware
-async def _logged(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:
     """One line for each request without its body or query; a bug answers 500 with a sentence, not a stack."""
     began = time.perf_counter()
     try:
         response = await handler(request)
     except web.HTTPException as error:
-        _line(request, error.status, began)
-        raise
+        response = _in_words(request, error)
     except Exception:
-        log.exception("http.failed", method=request.method, path=request.path)
-        return problem(500, "internal", "Something broke here; nothing was changed. The log has the details.")
+        log.exception(
+            "http.failed", method=request.method, path=request.path[:_LONGEST_PATH], ms=_since(began)
+        )
+        return problem(500, "internal", "Something broke here; the log of the bot has the details.")
     _line(request, response.status, began)
     return response
 
 
+@web.middleware
+async def _bounded(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Read what is posted before its handler runs: so many bytes, within so many seconds, or not at all."""
+    if request.method != "POST" or request.match_info.http_exception is not None:
+        return await handler(request)
+    seconds = request.app[CONTEXT].body_seconds
+    try:
+        async with asyncio.timeout(seconds):
+            await request.read()  # aiohttp keeps it for whoever reads it next
+    except TimeoutError:
+        return _cut_off(408, "too-slow", f"The body did not arrive within {seconds:g} s; send it again.")
+    except (OSError, ClientError, HttpProcessingError, web.RequestPayloadError):
+        return _cut_off(400, "body-broken", "The body broke off, or is not packed as its headers say.")
+    return await handler(request)
+
+
+def _cut_off(status: int, code: str, sentence: str) -> web.Response:
+    """What is left of the body must not be taken for the next request."""
+    answer = problem(status, code, sentence, field="body")
+    answer.force_close()
+    return answer
+
+
+def _in_words(request: web.Request, error: web.HTTPException) -> web.Response:
+    if error.status == _NOT_FOUND:
+        return problem(
+            404, "not-found", "There is nothing at this address; docs/operations.md lists what is."
+        )
+    if error.status == _NO_SUCH_METHOD:
+        allowed = error.headers.get("Allow", "")
+        answer = problem(
+            405, "no-such-method", f"{request.method} is not for this address; it takes {allowed}."
+        )
+        answer.headers["Allow"] = allowed
+        return answer
+    if error.status == _TOO_LARGE:
+        return _cut_off(413, "too-large", "The body is larger than 1 MiB; keep large reports elsewhere.")
+    return problem(error.status, "refused", f"{error.reason}.")
+
+
 def _line(request: web.Request, status: int, began: float) -> None:
     if request.path not in QUIET or status >= 400:  # noqa: PLR2004
-        ms = round((time.perf_counter() - began) * 1000, 1)
-        log.info("http.request", method=request.method, path=request.path, status=status, ms=ms)
+        path = request.path[:_LONGEST_PATH]
+        log.info("http.request", method=request.method, path=path, status=status, ms=_since(began))
+
+
+def _since(began: float) -> float:
+    return round((time.perf_counter() - began) * 1000, 1)

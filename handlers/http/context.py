@@ -22,6 +22,8 @@ class HttpContext:
     tokens: Mapping[str, SecretStr]
     health: Callable[[], Awaitable[Health]]
     metrics: Callable[[], bytes]
+    body_seconds: float = 30.0
+    """How long a body may take to arrive."""
 
 
 CONTEXT: web.AppKey[HttpContext] = web.AppKey("context", HttpContext)

@@ -1,17 +1,23 @@
 """GET /api/v1/requests and /api/v1/requests/ID: the record of what was asked and what came of it."""
 
+import re
+from typing import Final
+
 from aiohttp import web
 from pydantic import JsonValue
 
 from bot.domain.change_request import ChangeRequest
 from bot.domain.refusal import Refusal
 from bot.flows.inquire import newest_requests, request_view
-from handlers.http.answers import caller, problem, unauthorized
+from handlers.http.answers import caller, problem, refused, unauthorized
 from handlers.http.context import CONTEXT
 from handlers.http.decision import readiness_json
-from handlers.wording.refusals import sentence
 
-PAGE = 50
+PAGE: Final = 50
+_NUMBER: Final = re.compile(
+    r"[0-9]{1,9}"
+)  # what the database's column holds, and more than anybody will ask for
+_ID: Final = re.compile(r"[A-Za-z0-9-]{1,32}")
 
 
 async def list_requests(request: web.Request) -> web.Response:
@@ -19,12 +25,13 @@ async def list_requests(request: web.Request) -> web.Response:
     if caller(request) is None:
         return unauthorized()
     before = request.query.get("before")
-    if before is not None and not before.isdecimal():
+    if before is not None and not _NUMBER.fullmatch(before):
         return problem(400, "bad-parameter", "before is a request number, such as 42.", field="before")
-    context = request.app[CONTEXT]
-    found = await newest_requests(context.ledger, limit=PAGE, before=None if before is None else int(before))
-    more = f"/api/v1/requests?before={found[-1].number}" if len(found) == PAGE else None
-    return web.json_response({"requests": [request_json(r) for r in found], "next": more})
+    ledger = request.app[CONTEXT].ledger
+    found = await newest_requests(ledger, limit=PAGE + 1, before=None if before is None else int(before))
+    page = found[:PAGE]
+    more = f"/api/v1/requests?before={page[-1].number}" if len(found) > PAGE else None
+    return web.json_response({"requests": [request_json(r) for r in page], "next": more})
 
 
 async def get_request(request: web.Request) -> web.Response:
@@ -32,10 +39,13 @@ async def get_request(request: web.Request) -> web.Response:
     if caller(request) is None:
         return unauthorized()
     context = request.app[CONTEXT]
+    wanted = request.match_info["id"]
     try:
-        view = await request_view(context.ledger, context.in_force.policy, request.match_info["id"])
+        if not _ID.fullmatch(wanted):  # not every database can even be asked for the others
+            raise Refusal("unknown-request", {"request": wanted[:40]})  # noqa: TRY301 -- one answer for both
+        view = await request_view(context.ledger, context.in_force.policy, wanted)
     except Refusal as refusal:
-        return problem(404, refusal.code, sentence(refusal))
+        return refused(refusal, status=404, field="id")
     approvals: list[JsonValue] = [
         {
             "person": a.person,

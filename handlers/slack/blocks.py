@@ -61,7 +61,7 @@ def reader_time(zone: ZoneInfo, *, beside: bool = False) -> Callable[[datetime],
 
     def when(at: datetime) -> str:
         shown = f"\ue000{int(at.timestamp())}\ue001{fallback(at)}\ue002"
-        return f"{shown} ({clock_time(at, zone)})" if beside else shown
+        return f"{shown} / {clock_time(at, zone)}" if beside else shown
 
     return when
 

@@ -43,9 +43,9 @@ def _who(incident: Incident, voice: Voice) -> str:
     """Who has it. The person on call is called only while nobody has."""
     match incident.state:
         case IncidentState.RESOLVED:
-            by = voice.who(incident.resolved_by, "")
+            closer = voice.who(incident.resolved_by, "")
             at = escape(voice.when(incident.resolved_at)) if incident.resolved_at else "at an unknown time"
-            return f"{f'Resolved by {by}' if by else 'It turned GREEN again'} {at}"
+            return f"{f'Resolved by {closer}' if closer else 'It turned GREEN again'} {at}"
         case IncidentState.ACKNOWLEDGED:
             took = span((incident.acknowledged_at or voice.now) - incident.opened_at)
             return f"{voice.who(incident.acknowledged_by)} has it (answered after {took})"

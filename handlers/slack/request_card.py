@@ -43,6 +43,9 @@ def _first(view: RequestView, voice: Voice) -> str:
         missing = view.quorum.missing
         needs = f" · needs {plural(missing, 'more approval')}" if missing else ""
         loud = "EMERGENCY: " if request.emergency else ""
+        held = request.readiness.only(Status.BLOCKED, Status.UNKNOWN) if request.readiness else ()
+        if held:
+            return f"*{loud}Held by {plural(len(held), 'gate')}: {what}*  {request.id}{needs}"
         return f"*{loud}Approve {what}?*  {request.id}{needs}"
     head = headline(request, now=view.now, when=voice.when, names=voice.name)
     return f"*{head.sign} {head.word}: {what}*  {request.id}"
@@ -95,7 +98,7 @@ def _together(outcomes: Sequence[GateOutcome], voice: Voice, lines: int) -> list
 def _seats(view: RequestView, voice: Voice) -> str | None:
     """Every seat with who holds it, and who else signed."""
     request, quorum = view.request, view.quorum
-    seats = [_seat(seat, view, voice) for seat in quorum.seats]
+    seats = [_seat(seat, view, voice) for seat in quorum.seats if seat.person or request.is_open]
     seated = {seat.person for seat in quorum.seats}
     mine = [a for a in view.approvals if a.revision == request.revision and a.person not in seated]
     seats += [f"✓ {voice.who(a.person)}" for a in mine if a.state is ApprovalState.COUNTED]
@@ -127,7 +130,8 @@ def _could(view: RequestView, voice: Voice) -> str | None:
 def _next(view: RequestView, voice: Voice) -> str | None:
     """What happens next while it is open, how it ended when it is over."""
     request = view.request
-    head = headline(request, now=view.now, when=voice.deciding, names=voice.name)
+    when = voice.deciding if request.is_open else voice.when
+    head = headline(request, now=view.now, when=when, names=voice.name)
     text = escape(head.text[:1].upper() + head.text[1:], 500)
     if request.state in (RequestState.AWAITING_APPROVAL, RequestState.APPROVED):
         return f"{text} · expires {escape(voice.when(request.expires_at))}"

@@ -45,13 +45,13 @@ class SlackApi:
         self.base_url = base_url
         self._session: aiohttp.ClientSession | None = None
 
-    def client(self, *, patient: bool) -> AsyncWebClient:
+    def client(self, *, patient: bool, session: aiohttp.ClientSession | None = None) -> AsyncWebClient:
         """An SDK client. `patient` waits once for a rate limit; a delivery's is not: its lane is put off instead."""
         return AsyncWebClient(
             token=self._token,
             base_url=self.base_url,
             timeout=int(TIMEOUT),
-            session=self._open(),
+            session=session,
             retry_handlers=[AsyncRateLimitErrorRetryHandler()] if patient else [],
         )
 
@@ -60,7 +60,7 @@ class SlackApi:
         if method not in METHODS:
             raise LookupError(f"{method} is not among METHODS: name it and its scopes there")
         try:
-            answer = await self.client(patient=patient).api_call(method, json=arguments)
+            answer = await self.client(patient=patient, session=self._open()).api_call(method, json=arguments)
         except SlackApiError as error:
             raise _failed(error) from None
         except (SlackClientError, aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:

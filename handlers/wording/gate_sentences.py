@@ -54,20 +54,37 @@ class Found:
 
     def prohibiting(self) -> str:
         """What closes the calendar, by name and reason."""
-        return listed([_rule(rule) for rule in self.rules("prohibit")], 3) or "the calendar"
+        rules = self.rules("prohibit")
+        named = [_rule(rule) for rule in rules if rule.text("kind") != "outside-windows"]
+        if rules and not named:
+            return "no window is open"
+        return f"closed by {listed(named, 3) or 'the calendar'}"
 
 
 def _rule(rule: Facts) -> str:
     if rule.text("kind") == "outside-windows":
-        return "being outside every window"
+        return "no window being open"
     reason = rule.text("reason", "")
     return f"the {rule.text('kind')} {rule.text('name')}" + (f" ({reason})" if reason else "")
+
+
+_STATEMENTS = {
+    "staging-verified": "the verification",
+    "soak": "the deployment",
+    "vulnerabilities": "the scan",
+    "immutable-artifact": "the build",
+}
+"""What a gate reads, as a person would call it."""
+
+
+def _statement(f: Found) -> str:
+    return _STATEMENTS.get(f.outcome.gate, f"the evidence for {f.outcome.gate}")
 
 
 def from_the_future(f: Found) -> Words:
     source = f.outcome.cites[-1].source if f.outcome.cites else "its source"
     return (
-        f"{f.outcome.gate}: {source} states a time that has not come yet",
+        f"{_statement(f)} states a time that has not come yet (by {source})",
         f"Mend the clock of {source}; the gate asks again by itself.",
     )
 
@@ -75,11 +92,11 @@ def from_the_future(f: Found) -> Words:
 def no_registry_digest(f: Found) -> Words:
     if f.outcome.retry:
         return (
-            f"{f.outcome.gate}: the registry did not answer, so nothing can be compared",
+            f"{_statement(f)} cannot be compared: the registry did not answer",
             "The registry is asked again by itself.",
         )
     return (
-        f"{f.outcome.gate}: the registry has no digest for this tag to compare with",
+        f"{_statement(f)} cannot be compared: the registry has no digest for this tag",
         "Push the image, or name the tag that was pushed.",
     )
 
@@ -169,10 +186,11 @@ def discouraged(f: Found) -> Words:
 
 def prohibited(f: Found) -> Words:
     opens = f.outcome.until
+    closed = f.prohibiting()
     if opens is None:
-        return f"closed by {f.prohibiting()}", None
+        return closed, None
     return (
-        f"closed by {f.prohibiting()}, opens {f.when(opens)} ({ahead(opens, f.now)})",
+        f"{closed}, opens {f.when(opens)} ({ahead(opens, f.now)})",
         "It passes by itself then. at=next starts it by itself at that instant, once it is approved.",
     )
 

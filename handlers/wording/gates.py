@@ -168,7 +168,7 @@ SENTENCES: Final[Mapping[tuple[str, str], Word]] = MappingProxyType(
         ("calendar", "discouraged"): say.discouraged,
         ("calendar", "prohibited"): say.prohibited,
         ("calendar", "never-opens"): lambda f: (
-            f"closed by {f.prohibiting()}, and nothing opens within 400 days",
+            f"{f.prohibiting()}, and nothing opens within 400 days",
             "Whoever keeps the policy's calendar can open a window.",
         ),
         ("no-open-incident", "no-incident"): lambda _: ("no open incident", None),

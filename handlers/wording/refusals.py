@@ -86,6 +86,15 @@ def _already_signed(said: _Said) -> str:
     return f"You signed {request} already; whether it counts shows on its message in a moment."
 
 
+def _too_late(said: _Said) -> str:
+    request, state = said.facts.text("request"), said.facts.text("state")
+    if state in ("starting", "live"):
+        return (
+            f"{request} cannot be taken back: it {_state(said)}. To undo it, ask for the version before it."
+        )
+    return f"{request} is over already: it {_state(said)}. Nothing has to be taken back."
+
+
 def _unknown_key(said: _Said) -> str:
     key, meant = said.facts.text("name"), said.facts.text("meant", "")
     known = listed([f"{k}=" for k in said.facts.texts("known")])
@@ -186,9 +195,10 @@ SENTENCES: Final[Mapping[str, Callable[[_Said], str]]] = MappingProxyType(
         "not-approved": lambda s: (
             f"{s.facts.text('request')} cannot start: it {_state(s)}. It can be started once every seat is filled."
         ),
-        "too-late": lambda s: (
-            f"{s.facts.text('request')} cannot be taken back: it {_state(s)}. "
-            "To undo what went live, ask for the version before it."
+        "too-late": _too_late,
+        "no-longer-in-policy": lambda s: (
+            f"The service or environment of {s.facts.text('request')} is no longer in the policy, so nothing can be "
+            "decided about it. Cancel it, or have the policy mended."
         ),
         "not-yours": lambda s: (
             f"{s.facts.text('request')} is {s.who('by')}'s. {s.who('by', 'The requester')} or an approver can cancel it."
@@ -228,7 +238,7 @@ SENTENCES: Final[Mapping[str, Callable[[_Said], str]]] = MappingProxyType(
             "host with: portcullis enroll."
         ),
         "enrolled-already": lambda s: (
-            f"{s.who('person')} has a second factor already. To replace it, enrol again with --again."
+            f"{s.who('person', 'Somebody')} has a second factor already. To replace it, enrol again with --again."
         ),
         "locked-out": lambda s: (
             f"Too many wrong codes: approving is locked for you for {s.facts.text('minutes')} minutes from the first "
@@ -242,9 +252,12 @@ SENTENCES: Final[Mapping[str, Callable[[_Said], str]]] = MappingProxyType(
             f"{s.facts.text('incident')} is over: {s.who('by', 'the environment turned GREEN')} closed it."
         ),
         "acknowledged-already": lambda s: (
-            f"{s.who('by')} has {s.facts.text('incident')} already. Talk to them in its thread."
+            f"{s.who('by', 'Somebody')} has {s.facts.text('incident')} already. Talk to them in its thread."
         ),
         # Evidence
+        "not-exact": lambda s: (
+            f"The {s.facts.text('field')} hold a number that JSON cannot carry exactly. Send it as text, in quotes."
+        ),
         "from-the-future": lambda s: (
             f"The statement says {s.at('at')}, and it is {s.at('now')} here. Mend the clock that wrote it and send it again."
         ),

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from bot.domain.change_request import ChangeRequest, RequestState
-from handlers.wording.times import When, span
+from handlers.wording.times import When, ahead, span
 
 STATE_WORDS: Final[Mapping[str, str]] = {
     RequestState.EVALUATING: "is being checked",
@@ -86,31 +86,38 @@ _CLOSED_WORDS: Final = {
 
 
 def _next(request: ChangeRequest, now: datetime, when: When) -> str:
-    match request.state:
-        case RequestState.EVALUATING:
-            return "the gates are being asked"
-        case RequestState.STARTING:
-            return "the deployer was told to start"
-        case RequestState.AWAITING_APPROVAL:
-            return f"starts {_start(request, now, when)}"
-        case _:
-            return f"starts {_start(request, now, when)}"
-
-
-def _start(request: ChangeRequest, now: datetime, when: When) -> str:
-    """When it starts, and whether somebody has to press a button for it."""
-    opens = None if request.readiness is None else request.readiness.waits_until
+    if request.state is RequestState.EVALUATING:
+        return "the gates are being asked"
+    if request.state is RequestState.STARTING:
+        return "the deployer was told to start"
+    readiness = request.readiness
+    if readiness is not None and not readiness.may_be_approved:
+        return "nothing starts while a gate is blocked or unknown"
+    opens = None if readiness is None else readiness.waits_until
     later = [i for i in (request.start.at, opens) if i is not None and i > now]
     if later:
-        by = "by itself" if request.start.by_itself else "when somebody presses Start"
-        return f"{by} from {when(max(later))} (in {span(max(later) - now)})"
-    if request.state is RequestState.AWAITING_APPROVAL:
-        return "at once with the last approval"
+        return _not_before(request, f"{when(max(later))} ({ahead(max(later), now)})")
+    return _at_once(request)
+
+
+def _not_before(request: ChangeRequest, then: str) -> str:
+    """It waits for an instant; whether somebody has to press a button then depends on who said when."""
+    waits = request.state is RequestState.AWAITING_APPROVAL
     if request.start.by_itself:
-        return "by itself as soon as every gate passes"
+        return f"starts by itself {then}" + (", if it is approved by then" if waits else "")
+    if waits:
+        return f"starts no earlier than {then}; approved sooner, it waits for somebody to press Start"
+    return f"can be started from {then}; the requester is told then"
+
+
+def _at_once(request: ChangeRequest) -> str:
+    if request.state is RequestState.AWAITING_APPROVAL:
+        return "starts at once with the last approval"
+    if request.start.by_itself:
+        return "starts by itself as soon as every gate passes"
     if request.readiness is not None and request.readiness.may_start:
-        return "when the requester or an approver presses Start"
-    return "once every gate passes and somebody presses Start"
+        return "every gate passes: the requester or an approver can press Start"
+    return "can be started once every gate passes"
 
 
 def ending(request: ChangeRequest, *, when: When, names: Callable[[str], str]) -> str:
@@ -125,18 +132,18 @@ def ending(request: ChangeRequest, *, when: When, names: Callable[[str], str]) -
             took = span(closing.at - (request.approved_at or request.requested_at))
             return f"since {at}, {took} after the approval"
         case RequestState.REJECTED:
-            return f"by {by} {at}: “{closing.reason or 'no reason'}”"
+            return f"by {by}, {at}: “{closing.reason or 'no reason'}”"
         case RequestState.CANCELLED:
-            return f"by {by} {at}"
+            return f"by {by}, {at}"
         case RequestState.EXPIRED:
-            return f"{at}: nobody started it in time. Ask again if it is still wanted"
+            return f"nobody started it in time ({at}). Ask again if it is still wanted"
         case RequestState.REFUSED:
-            return f"{at}: {refused_because(closing.code)}"
+            return f"{refused_because(closing.code)} ({at})"
         case RequestState.FAILED:
-            return f"{at}: {deployer_said(closing.code)}. Look at its log before asking again"
+            return f"{deployer_said(closing.code)} ({at}). Look at its log before asking again"
         case _:
             return (
-                f"{at}: the deployer was called and nobody knows what came of it. "
+                f"the deployer was called and nobody knows what came of it ({at}). "
                 f"Look at {request.environment} before anything else"
             )
 

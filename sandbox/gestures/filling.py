@@ -29,6 +29,19 @@ def state_of(world: World, element: Json, text: str | list[str] | None) -> Json:
     if kind in {"multi_static_select", "checkboxes"}:
         several = element.get("initial_options") if text is None else _options(element, text)
         return {"type": kind, "selected_options": several or []}
+    if kind == "external_select":
+        found = element.get("initial_option") if text is None else _suggested(world, element, [_single(text)])
+        return {
+            "type": kind,
+            "selected_option": found[0] if isinstance(found, list) and found else found or None,
+        }
+    if kind == "multi_external_select":
+        wanted = text if isinstance(text, list) else [one.strip() for one in (text or "").split(",")]
+        initial = element.get("initial_options", [])
+        return {
+            "type": kind,
+            "selected_options": initial if text is None else _suggested(world, element, wanted),
+        }
     if kind in _PICKERS:
         field, initial, check = _PICKERS[kind]
         value = element.get(initial) if text is None else check(_single(text))
@@ -69,6 +82,18 @@ def _option(element: Json, wanted: str) -> Json | None:
 def _options(element: Json, text: str | list[str]) -> list[Json]:
     wanted = text if isinstance(text, list) else [one.strip() for one in text.split(",")]
     return [option for one in wanted if one and (option := _option(element, one))]
+
+
+def _suggested(world: World, element: Json, wanted: list[str]) -> list[Json]:
+    """Options the app offered before for what was typed."""
+    chosen = []
+    for one in wanted:
+        option = world.offered.get((str(element["action_id"]), one))
+        if one and option is None:
+            raise Refused(f"{one!r} was not offered: ask for suggestions first")
+        if option is not None:
+            chosen.append(option)
+    return chosen
 
 
 def _text_value(element: Json, text: str | None) -> Json:

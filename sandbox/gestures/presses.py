@@ -30,7 +30,7 @@ class Presses:
         """Use an element of a message; `states` are choices made in it before, by action_id."""
         world = self._world
         person = world.person(user)
-        where, message = self._visible(person, channel, ts)
+        where, message = self.visible(person, channel, ts)
         blocks = message.body.get("blocks") or []
         action = self._action(blocks, action_id, value, block_id, f"the message {ts}")
         values = self._values(blocks, states or {}, action)
@@ -78,11 +78,12 @@ class Presses:
         if shortcut is not None and (shortcut.type == "message") != on_message:
             raise Refused(f"{callback_id} is a {shortcut.type} shortcut")
         if channel is not None and ts is not None:
-            where, message = self._visible(person, channel, ts)
+            where, message = self.visible(person, channel, ts)
             return await self._send(payloads.message_shortcut(world, person, where, message, callback_id))
         return await self._send(payloads.global_shortcut(world, person, callback_id))
 
-    def _visible(self, person: Person, channel: str, ts: str) -> tuple[Channel, Message]:
+    def visible(self, person: Person, channel: str, ts: str) -> tuple[Channel, Message]:
+        """A message this person can see, and its channel; raises Refused."""
         where = self._world.channel_for(person, channel)
         message = self._world.board.find(where.id, ts)
         if message is None or message.only_for not in {None, person.id}:

@@ -1,6 +1,7 @@
 // Puts the page together and draws it again whenever something changed.
 import { composer, placeholder } from "./composer.js";
 import { h } from "./dom.js";
+import { failures } from "./inspector.js";
 import { drawHome } from "./home.js";
 import { drawMessages } from "./messages.js";
 import { drawModal } from "./modal.js";
@@ -11,15 +12,21 @@ import { channelNow, channelOf, listen, refresh, start, state, watch } from "./s
 const part = (id) => document.getElementById(id);
 let box = null;
 let drawnPlace = null;
+let drawnTopbar = null;
 
 function drawTopbar() {
+  const sign = [state.place, state.user, state.panel, failures()].join(" ");
+  if (sign === drawnTopbar) return;
+  drawnTopbar = sign;
+  const focused = part("topbar").contains(document.activeElement) ? document.activeElement.id : null;
   const channel = channelOf(state.place);
   const title = state.place === "home" ? `${state.cast.bot.name} · Home` : (channel ? `#${channel.name}` : state.cast.bot.name);
   const about = channel?.topic || (channel ? "" : state.place === "home" ? "" : "Your talk with the app");
   part("topbar").replaceChildren(
-    h("button", { type: "button", class: "icon menu", "aria-label": "Menu", onclick: () => document.body.classList.toggle("menu-open") }, "☰"),
+    h("button", { type: "button", id: "menu-button", class: "icon menu", "aria-label": "Menu", onclick: () => document.body.classList.toggle("menu-open") }, "☰"),
     h("div", { class: "place" }, h("h1", {}, title), about && h("p", {}, about)),
     requestsButton());
+  if (focused) part(focused)?.focus();
 }
 
 function drawTimeline() {

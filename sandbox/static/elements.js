@@ -71,6 +71,29 @@ function staticSelect(block, element, surface, id) {
   return select(options, placeholder, chosen, placeholder)(block, element, surface, id);
 }
 
+// Asks the app for options while one types, and lets one of them be chosen.
+function externalSelect(block, element, surface, id) {
+  const before = kept(block, element, surface)?.selected_option ?? element.initial_option;
+  const least = element.min_query_length ?? 3;
+  const choices = h("select", { "aria-label": "Options found", "data-action": element.action_id }, before && option(before, before.value));
+  const query = h("input", { id, type: "search", autocomplete: "off", "data-action": `${element.action_id}-query`, placeholder: element.placeholder ? words(element.placeholder) : `Type ${least} letters…` });
+  choices.hidden = !before;
+  let waiting = null;
+  query.addEventListener("change", (event) => event.stopPropagation());
+  query.addEventListener("input", () => {
+    clearTimeout(waiting);
+    if (query.value.length < least) return;
+    waiting = setTimeout(async () => {
+      const { body = {} } = (await surface.suggest?.(element, query.value)) ?? {};
+      const found = [...(body.options ?? []), ...(body.option_groups ?? []).flatMap((one) => one.options)];
+      choices.replaceChildren(h("option", { value: "" }, found.length ? `${found.length} found, choose…` : "Nothing found"), ...found.map((one) => option(one, null)));
+      choices.hidden = false;
+    }, 200);
+  });
+  const wrap = h("span", { class: "typed select external" }, query, choices);
+  return field(block, element, surface, wrap, () => choices.value);
+}
+
 function directory(kind, list) {
   return (block, element, surface, id) => {
     const chosen = kept(block, element, surface)?.[`selected_${kind}`] ?? element[`initial_${kind}`];
@@ -135,6 +158,7 @@ const MAKERS = {
   button,
   overflow,
   static_select: staticSelect,
+  external_select: externalSelect,
   users_select: directory("user", people),
   channels_select: directory("channel", channels),
   conversations_select: directory("conversation", channels),

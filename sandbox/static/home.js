@@ -10,6 +10,7 @@ export function drawHome(parent) {
   const surface = {
     fields: new Map(),
     values: view?.state.values,
+    suggest: (element, query) => gesture("options", { place: "home", action_id: element.action_id, query }),
     act: (block, element, value) => gesture("click", { place: "home", action_id: element.action_id, block_id: block.block_id, value }),
   };
   const node = view

@@ -26,9 +26,10 @@ export function drawMessages(parent, messages, inThread = false) {
   }
   const nearEnd = parent.scrollHeight - parent.scrollTop - parent.clientHeight < 120;
   const last = parent.lastElementChild?.dataset.key;
+  const mine = messages.at(-1)?.user === state.user || messages.at(-1)?.ephemeral;
   reconcile(parent, rows, (row) => ({ key: row.key, sign: `${state.user} ${inThread} ${JSON.stringify(row)}` }), (row) =>
     row.day ? h("div", { class: "day", role: "separator" }, h("span", {}, row.day)) : messageRow(row, inThread));
-  if (nearEnd || parent.lastElementChild?.dataset.key !== last) parent.scrollTop = parent.scrollHeight;
+  if (nearEnd || (mine && parent.lastElementChild?.dataset.key !== last)) parent.scrollTop = parent.scrollHeight;
 }
 
 function messageRow({ message, goesOn }, inThread) {
@@ -60,6 +61,7 @@ function content(message) {
   const fields = new Map();
   const surface = {
     fields,
+    suggest: (element, query) => gesture("options", { channel: message.channel, ts: message.ts, action_id: element.action_id, query }),
     act: (block, element, value) =>
       gesture("click", { channel: message.channel, ts: message.ts, action_id: element.action_id, block_id: block.block_id, value, states: statesOf(fields, block, element) }),
   };

@@ -23,6 +23,7 @@ function open(view, sign, typed) {
   const surface = {
     fields,
     values: view.state.values,
+    suggest: (element, query) => gesture("options", { place: "modal", action_id: element.action_id, query }),
     act: (block, element, value) => gesture("click", { place: "modal", action_id: element.action_id, block_id: block.block_id, value, states: read(fields) }),
   };
   const blocks = renderBlocks(view.blocks, surface);

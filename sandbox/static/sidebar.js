@@ -3,7 +3,14 @@ import { h } from "./dom.js";
 import { avatar } from "./messages.js";
 import { become, go, me, openPanel, state } from "./store.js";
 
+let drawn = null;
+
+// Drawn anew only when something in it changed, so that no press or focus is lost under someone's hands.
 export function drawSidebar(parent) {
+  const { user, place: at, panel, live, screen } = state;
+  const sign = JSON.stringify([user, at, panel, live, screen.unread, screen.reachable, screen.sockets]);
+  if (sign === drawn) return;
+  drawn = sign;
   const focused = parent.contains(document.activeElement) ? document.activeElement.dataset.name : null;
   const open = parent.querySelector(".persona")?.open ?? false;
   const bot = state.cast.bot;

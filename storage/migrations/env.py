@@ -6,11 +6,13 @@ from alembic import context
 from sqlalchemy import Connection
 
 from storage.engines import migration_engine
+from storage.statements import take_turn
 from storage.tables import metadata
 
 
 def run(connection: Connection) -> None:
-    """Run the migrations in one transaction."""
+    """Run the migrations in one transaction. Of two processes that start at once, the second finds it done."""
+    take_turn(connection)
     context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
     with context.begin_transaction():
         context.run_migrations()

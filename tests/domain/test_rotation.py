@@ -30,7 +30,7 @@ rotations = st.builds(
     ),
     st.none() | st.dates(date(2000, 1, 1), date(2026, 12, 31)),
 )
-instants = st.datetimes(datetime(2000, 1, 3), datetime(2028, 1, 1), timezones=st.just(UTC))
+instants = st.datetimes(datetime(2000, 1, 3), datetime(2028, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis adds the zone
 
 
 @settings(deadline=None, max_examples=80)

@@ -122,9 +122,11 @@ def snapshot(
     rollback: RollbackFacts = READY,
     environments: Sequence[EnvironmentStatus] = GREEN,
     calendar: Calendar = OPEN_CALENDAR,
+    taken_at: datetime = NOW,
 ) -> Snapshot:
     return Snapshot(
         request=asked or request(),
+        taken_at=taken_at,
         evidence=evidence,
         registry=registry,
         rollback=rollback,

@@ -163,3 +163,9 @@ def test_a_scanners_endless_text_is_cut_and_a_wrong_type_is_nothing() -> None:
 def test_malformed_parameters_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Parameters.model_validate(wrong)
+
+
+def test_a_scan_that_will_be_old_at_a_later_start_is_fresh_enough_until_it_is_judged_again() -> None:
+    later = NOW + 8 * DAY
+    assert decide(snapshot(scanned(HOUR)), Parameters(), later).code == "clean"
+    assert decide(snapshot(scanned(HOUR), taken_at=later), Parameters(), later).code == "scan-stale"

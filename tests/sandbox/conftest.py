@@ -162,8 +162,8 @@ async def stub() -> AsyncIterator[StubApp]:
 
 
 @pytest.fixture
-async def sandbox(stub: StubApp) -> AsyncIterator[Sandbox]:
-    """A running workspace with little patience."""
+async def sandbox(stub: StubApp, request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
+    """A running workspace with little patience, but where a browser takes its time."""
     running = Sandbox(
         Workspace.from_mapping(CAST),
         signing_secret=SIGNING_SECRET,
@@ -172,7 +172,7 @@ async def sandbox(stub: StubApp) -> AsyncIterator[Sandbox]:
         manifest=MANIFEST,
         events_url=stub.url,
         links=[("Status", "http://127.0.0.1:9/status")],
-        deadline=0.4,
+        deadline=3.0 if request.node.get_closest_marker("browser") else 1.0,
         retry_delays=(0.01, 0.02, 0.03),
     )
     await running.start()

@@ -102,7 +102,7 @@ async def test_an_answer_with_bad_blocks_is_shown_as_a_failure(client, stub):
 async def test_a_late_acknowledgement_is_a_visible_timeout_and_is_not_retried(client, stub):
     @stub.on("/deploy")
     async def answer(received):
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(1.2)
 
     delivered = await client.command("ada", "", channel="deployments")
     assert (delivered.acknowledged, delivered.error, delivered.attempts) == (False, "operation_timeout", 1)

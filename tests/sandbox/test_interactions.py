@@ -298,3 +298,28 @@ async def test_a_press_in_a_modal_carries_what_stands_in_its_fields(client, stub
     values = stub.received[0].body["view"]["state"]["values"]
     assert values["reason"]["text"]["value"] == "as it was"
     assert values["acts"]["pick"]["selected_option"]["value"] == "1"
+
+
+async def test_an_external_select_offers_what_the_app_answers(client, stub, opened):
+    @stub.on("block_suggestion")
+    async def answer(received):
+        text = {"type": "plain_text", "text": received.body["value"]}
+        return {
+            "options": [
+                {"text": text, "value": received.body["value"] * (60 if text["text"] == "big" else 1)}
+            ]
+        }
+
+    element = {"type": "external_select", "action_id": "find", "min_query_length": 2}
+    field = {"type": "input", "block_id": "service", "label": PLAIN, "element": element}
+    await opened(modal(blocks=[field]))
+    with pytest.raises(Refused, match="at least 2"):
+        await client.suggest("ada", "c", action_id="find")
+    with pytest.raises(Refused, match="not offered"):
+        await client.submit("ada", {"service": "checkout"})
+    with pytest.raises(Refused, match="less than 151"):
+        await client.suggest("ada", "big", action_id="find")
+    await client.suggest("ada", "checkout", action_id="find")
+    await client.submit("ada", {"service": "checkout"})
+    values = stub.received[-1].body["view"]["state"]["values"]
+    assert values["service"]["find"]["selected_option"]["value"] == "checkout"

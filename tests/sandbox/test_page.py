@@ -16,6 +16,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+expect.set_options(timeout=15_000)
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: apt-get install chromium"),
@@ -167,6 +168,28 @@ async def test_a_button_opens_a_modal_whose_errors_stand_at_their_field(page, st
     assert values["env"]["choice"]["selected_option"]["value"] == "production"
 
 
+async def test_an_external_select_asks_the_app_while_one_types(page, stub, api):
+    @stub.on("/deploy")
+    async def asked(received):
+        element = {"type": "external_select", "action_id": "find", "min_query_length": 1}
+        label = {"type": "plain_text", "text": "Service"}
+        blocks = [{"type": "input", "block_id": "service", "label": label, "element": element}]
+        await api("views.open", trigger_id=received.body["trigger_id"], view={**MODAL, "blocks": blocks})
+
+    @stub.on("block_suggestion")
+    async def offered(received):
+        return {"options": [{"text": {"type": "plain_text", "text": "Checkout"}, "value": "checkout"}]}
+
+    await type_command(page, "/deploy request")
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("Service").fill("che")
+    await dialog.get_by_label("Options found").select_option("checkout")
+    await dialog.get_by_role("button", name="Approve").click()
+    await expect(dialog).to_have_count(0)
+    values = stub.received[-1].body["view"]["state"]["values"]
+    assert values["service"]["find"]["selected_option"]["value"] == "checkout"
+
+
 async def test_the_focus_stays_inside_a_modal_and_escape_closes_it(page, stub, api):
     @stub.on("block_actions")
     async def pressed(received):
@@ -268,6 +291,24 @@ async def test_a_block_the_page_does_not_know_is_a_loud_box(page, sandbox):
     sandbox.world.board.post("C01DEP", {**sandbox.world.bot_author(), "text": "", "blocks": blocks})
     box = page.get_by_role("alert").filter(has_text="hologram").first
     await expect(box).to_be_visible()
+
+
+async def test_the_page_comes_back_after_a_lost_connection(page, sandbox, api):
+    await sandbox._page.close()
+    await api("chat.postMessage", channel="C01DEP", text="said meanwhile")
+    await expect(page.get_by_text("said meanwhile")).to_be_visible()
+    await expect(page.get_by_text("App by HTTP")).to_be_visible()
+
+
+async def test_focus_survives_what_happens_meanwhile(page, api):
+    await page.locator("#requests-button").focus()
+    await api("chat.postMessage", channel="C02INC", text="elsewhere")
+    await api("chat.postMessage", channel="C01DEP", text="here", blocks=[{"type": "marquee"}])
+    await expect(page.get_by_label("1 failed")).to_be_visible()
+    await expect(page.get_by_label("1 unread")).to_be_visible()
+    assert await page.evaluate("document.activeElement.id") == "requests-button"
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".request.failed")).to_be_visible()
 
 
 async def test_on_a_phone_the_menu_is_a_drawer_and_nothing_overflows(page, api):

@@ -13,6 +13,8 @@ from bot.domain.calendar.until import Ending
 from bot.domain.crons import Cron, firings
 from bot.domain.wall_clock import end_instant, start_instant
 
+MOST_STARTS_PER_DAY: Final = 288
+"""Every five minutes."""
 _DAY: Final = timedelta(days=1)
 _MARGIN: Final = timedelta(days=2)  # a local date is never further from the UTC date than that
 
@@ -40,6 +42,13 @@ class Recurring:
     cron: Cron
     ending: Ending
     zone: ZoneInfo
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a cron that fires so often that its years could not be compiled at once."""
+        if self.cron.firings_per_day > MOST_STARTS_PER_DAY:
+            raise ValueError(
+                f"cron {self.cron.text!r} starts a rule more than {MOST_STARTS_PER_DAY} times a day"
+            )
 
     def spans(self, low: datetime, high: datetime) -> list[Span]:
         """The occurrences that overlap [low, high); one that daylight saving leaves empty does not occur."""

@@ -70,7 +70,7 @@ class SlowCalendar:
 
     def intervals(self, rule: SlowRule, year: int) -> list[tuple[datetime, datetime]]:
         if (rule, year) not in self.kept:
-            low, high = datetime(year, 1, 1) - 12 * DAY, datetime(year + 1, 1, 1) + 3 * DAY
+            low, high = datetime(year, 1, 1) - 12 * DAY, datetime(year + 1, 1, 1) + 3 * DAY  # noqa: DTZ001 - wall-clock times
             self.kept[rule, year] = list(occurrences(rule, low, high))
         return self.kept[rule, year]
 

@@ -117,7 +117,7 @@ def questions(draw: st.DrawFn) -> tuple[Any, list[datetime]]:
     calendar = reference.SlowCalendar(rules, draw(st.sampled_from(["prohibit", "discourage", "allow"])))
     offset = st.integers(-180, 180) | st.integers(-2 * 24 * 60, 2 * 24 * 60)
     near = offset.map(lambda shift: around + timedelta(minutes=shift))
-    anywhere = st.datetimes(datetime(2025, 1, 1), datetime(2026, 6, 1), timezones=st.just(UTC))
+    anywhere = st.datetimes(datetime(2025, 1, 1), datetime(2026, 6, 1), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis adds the zone
     return calendar, draw(st.lists(near | anywhere, min_size=1, max_size=5))
 
 
@@ -144,7 +144,7 @@ def fast(slow: Any) -> Calendar:
 
 @pytest.mark.requirement("P12")
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=35, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 @given(
     questions(),
@@ -167,6 +167,48 @@ def test_compiled_calendar_agrees_with_the_slow_one(
         } == slow.at(instant, environment, service)
         names = {rule.name for rule in found.rules if rule.kind is not RuleKind.OUTSIDE_WINDOWS}
         assert names == {rule.name for rule in slow.scope(environment, service) if slow.active(rule, instant)}
+
+
+@st.composite
+def nights(draw: st.DrawFn) -> tuple[Any, datetime]:
+    """One or two rules for everything whose times lie close to a change of the clocks."""
+    zone = draw(st.sampled_from([each for each in ZONES if transitions(each)]))
+    around = draw(st.sampled_from(transitions(zone)))
+    moments = nearby(around, zone)
+    rules = [
+        reference.SlowRule(
+            name=f"rule-{index}",
+            kind="restriction",
+            effect=effect,
+            zone=zone,
+            start=draw(
+                moments.map(lambda at: f"{at.minute} {at.hour} * * *") | minutes.map(lambda m: f"{m} * * * *")
+            ),
+            until=draw(moments.map(lambda at: f"{at:%H:%M}")),
+        )
+        for index, effect in enumerate(draw(st.sampled_from([["prohibit"], ["prohibit", "discourage"]])))
+    ]
+    slow = reference.SlowCalendar(tuple(rules), "prohibit")
+    near = around.replace(tzinfo=None)
+    for each in rules:  # a few days suffice for one night, and croniter takes its time over a year
+        known = list(reference.occurrences(each, near - timedelta(days=4), near + timedelta(days=2)))
+        slow.kept.update({(each, year): known for year in (around.year - 1, around.year, around.year + 1)})
+    return slow, around
+
+
+@pytest.mark.requirement("P12")
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(nights())
+def test_every_quarter_of_an_hour_around_a_change_of_the_clocks_agrees(night: tuple[Any, datetime]) -> None:
+    slow, around = night
+    calendar = fast(slow)
+    for quarter in range(-20, 21):
+        instant = around + timedelta(minutes=15 * quarter)
+        effect, _ = slow.effect(instant, slow.rules)
+        assert (quarter, calendar.at(instant, environment="production").verdict.value) == (
+            quarter,
+            reference.VERDICT[effect],
+        )
 
 
 @pytest.mark.requirement("P12")

@@ -320,7 +320,8 @@ def test_what_cannot_be_meant_cannot_be_constructed() -> None:
 
 
 @pytest.mark.parametrize(
-    "moment", [datetime(2026, 1, 1), datetime(1900, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)]
+    "moment",
+    [datetime(2026, 1, 1), datetime(1900, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)],  # noqa: DTZ001 - naive on purpose
 )
 def test_an_instant_that_is_naive_or_out_of_range_is_refused(moment: datetime) -> None:
     with pytest.raises(ValueError):

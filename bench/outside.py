@@ -1,0 +1,64 @@
+"""Everything outside the bot, on loopback and quick: Slack's Web API, response URLs, a registry, a healthy service."""
+
+import asyncio
+import hashlib
+import signal
+import time
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from bench.commands import CHANNEL, TEAM
+
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+
+
+async def api(request: web.Request) -> web.Response:
+    """Any Web API method succeeds."""
+    await request.read()
+    stamp = f"{time.time():.6f}"
+    identity = {"team_id": TEAM, "user_id": "U00BOT", "bot_id": "B00BOT", "app_id": "A01BENCH"}
+    return web.json_response(
+        {"ok": True, "ts": stamp, "channel": CHANNEL, "message": {"ts": stamp}, **identity},
+        headers={"x-oauth-scopes": "commands,chat:write,chat:write.public"},
+    )
+
+
+async def respond(request: web.Request) -> web.Response:
+    """A response URL."""
+    await request.read()
+    return web.Response(text="ok")
+
+
+async def manifest(request: web.Request) -> web.Response:
+    """Every tag exists and stands for a digest of its own."""
+    digest = f"sha256:{hashlib.sha256(request.path.encode()).hexdigest()}"
+    return web.Response(headers={"Docker-Content-Digest": digest, "Content-Type": MANIFEST})
+
+
+async def health(_: web.Request) -> web.Response:
+    """A service that is well (contract D3)."""
+    checks = {"database": True, "pioneer": True, "websocket": True, "memory": True}
+    at = datetime.now(UTC).isoformat()
+    return web.json_response({"status": "ok", "checks": checks, "timestamp": at})
+
+
+async def serve() -> None:
+    """Serve on a free port of 127.0.0.1 until SIGTERM; the first line of output tells the address."""
+    app = web.Application()
+    app.router.add_route("*", "/api/{method}", api)
+    app.router.add_post("/commands/{team}/{unique}", respond)
+    app.router.add_get("/v2/{name:.+}/manifests/{reference}", manifest)
+    app.router.add_get("/health", health)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    stopping = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
+    print(f"ready at http://127.0.0.1:{runner.addresses[0][1]}", flush=True)
+    await stopping.wait()
+    await runner.cleanup()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve())

@@ -1,0 +1,112 @@
+"""What happens to a request that was judged and does not start now: who is told, and when to look again."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from bot.domain.audit import Fact
+from bot.domain.change_request import ChangeRequest, RequestState
+from bot.domain.outcome import GateOutcome, Readiness, Status
+from bot.flows import owing
+from bot.gates import calendar
+from bot.policy import Policy
+from bot.ports import Transaction
+
+PASSING = frozenset({"ran_seconds", "next_allowed"})  # facts that every judgement tells anew: no news
+
+
+def startable(request: ChangeRequest, now: datetime) -> bool:
+    """Whether nothing holds it: every gate passes, warnings are acknowledged, and the instant asked for has come."""
+    due = request.start.at is None or request.start.at <= now
+    return due and _may_start(request) and not _unacknowledged(request)
+
+
+def wait(
+    tx: Transaction,
+    policy: Policy,
+    before: ChangeRequest,
+    request: ChangeRequest,
+    *,
+    counted: bool,
+    again: datetime,
+) -> None:
+    """Say what changed, keep it, and set the timer. `again`: when to ask a source that did not answer."""
+    _tell(tx, policy, before, request)
+    request = replace(request, asked_to_start=None)
+    differs = _differs(before, request)
+    if differs:
+        tx.requests.put(request, Fact(type=_fact_type(before, request)))
+    if differs or counted:
+        owing.card(tx, policy, request)
+    owing.evaluate_at(tx, request, _look_again(policy, request, tx.now, again))
+
+
+def _tell(tx: Transaction, policy: Policy, before: ChangeRequest, request: ChangeRequest) -> None:
+    pressed = request.asked_to_start
+    if pressed is not None:
+        owing.answer(tx, policy, request, "not-started")
+        if pressed.person != request.requester.person:
+            owing.tell_person(
+                tx, policy, pressed.person, "request-answer", request.id, {"code": "not-started"}
+            )
+        return
+    standing = _standing(request)
+    if standing is not None and standing != _standing(before):
+        owing.answer(tx, policy, request, standing)
+
+
+def _standing(request: ChangeRequest) -> str | None:
+    """What an approved request needs from its requester, where every gate passes."""
+    if request.state is not RequestState.APPROVED or not _may_start(request):
+        return None
+    if _unacknowledged(request):
+        return "held-by-warning"
+    return None if request.start.by_itself else "ready-to-start"
+
+
+def _may_start(request: ChangeRequest) -> bool:
+    return request.readiness is not None and request.readiness.may_start
+
+
+def _unacknowledged(request: ChangeRequest) -> bool:
+    """A gate warns, and no reason was given: a warning passes with an acknowledged reason only."""
+    readiness = request.readiness
+    return readiness is not None and bool(readiness.only(Status.WARNED)) and request.reason is None
+
+
+def _look_again(policy: Policy, request: ChangeRequest, now: datetime, again: datetime) -> datetime:
+    """When the answer may be another one by the passing of time alone."""
+    readiness = request.readiness
+    instants = [request.expires_at, request.start.at]
+    if readiness is not None:
+        instants.append(readiness.waits_until)
+        instants.append(again if any(o.retry for o in readiness.outcomes) else None)
+    if calendar.NAME in policy.environments[request.environment].gates:
+        verdict = policy.calendar.at(now, environment=request.environment, service=request.service)
+        instants.append(verdict.next_change)
+    return min((i for i in instants if i is not None and i > now), default=again)
+
+
+def _differs(before: ChangeRequest, after: ChangeRequest) -> bool:
+    """Whether anything changed but the instants of judging and asking: those alone are no news, and no entry."""
+    return replace(after, readiness=_timeless(after)) != replace(before, readiness=_timeless(before))
+
+
+def _timeless(request: ChangeRequest) -> Readiness | None:
+    readiness = request.readiness
+    if readiness is None:
+        return None
+    outcomes = tuple(_without_instants(o) for o in readiness.outcomes)
+    return replace(readiness, outcomes=outcomes, judged_at=request.requested_at)
+
+
+def _without_instants(outcome: GateOutcome) -> GateOutcome:
+    facts = {name: value for name, value in outcome.facts.items() if name not in PASSING}
+    return replace(outcome, facts=facts, cites=())
+
+
+def _fact_type(before: ChangeRequest, after: ChangeRequest) -> str:
+    if after.revision != before.revision:
+        return "request.revised"
+    if after.state is not before.state:
+        return f"request.{after.state.value}"
+    return "request.evaluated"

@@ -1,0 +1,72 @@
+"""Every gate with its evidence, its age, its cause and what unblocks it: the *Details* button and `/deploy why`."""
+
+from bot.domain.fingerprint import short
+from bot.domain.outcome import GateOutcome, worst_first
+from bot.flows.inquire import Why, why
+from bot.policy import Policy
+from handlers.slack.blocks import Message, escape, message
+from handlers.slack.context import SlackContext
+from handlers.slack.listeners import later
+from handlers.slack.payloads import Press
+from handlers.slack.request_card import title
+from handlers.slack.voice import Voice
+from handlers.wording.facts import short_digest
+from handlers.wording.requests import STATE_WORDS
+from handlers.wording.times import ago
+
+MOST_CITED = 4
+
+
+async def pressed(context: SlackContext, press: Press) -> None:
+    """Details: the gates are asked anew after the ack, and the answer is for this person alone."""
+    work = answer(context, press.value)
+    context.background.start(later(context, press.response_url, work), name=f"details-{press.value}")
+
+
+async def answer(context: SlackContext, request_id: str) -> Message:
+    """Ask the gates and tell. Raises Refusal."""
+    policy = context.policy
+    found = await why(context.ledger, policy, context.collector, context.clock, request_id)
+    return render(found, policy)
+
+
+def render(found: Why, policy: Policy) -> Message:
+    """All of it, in as many sections as it takes."""
+    view = found.view
+    request, voice = view.request, Voice(policy, view.now)
+    stands = STATE_WORDS[request.state]
+    lines = [f"*{request.id} {stands}: {title(request)}*", _when(found, voice)]
+    for outcome in worst_first(found.outcomes):
+        lines += _gate(outcome, voice)
+    if not found.outcomes:
+        lines.append("No gate was asked: without any, nothing passes.")
+    if request.fingerprint:
+        lines.append(
+            f"Fingerprint `{short(request.fingerprint)}` = `{escape(request.fingerprint)}`, revision {request.revision}"
+        )
+    if request.readiness is not None:
+        lines.append(f"Policy `{short_digest(request.readiness.policy_digest)}`")
+    return message(lines)
+
+
+def _when(found: Why, voice: Voice) -> str:
+    if found.fresh:
+        return "Asked just now:"
+    readiness = found.view.request.readiness
+    if readiness is None:
+        return "It ended before any gate was asked."
+    return f"It is over; the gates said this {ago(readiness.judged_at, voice.now)}:"
+
+
+def _gate(outcome: GateOutcome, voice: Voice) -> list[str]:
+    line = voice.gate(outcome)
+    lines = [f"{line.sign} *{line.word}* · {escape(outcome.gate)}: {escape(line.text)}"]
+    if line.unblocks:
+        lines.append(f"      → {escape(line.unblocks)}")
+    cited = [
+        escape(c.source, 80) + (f", {ago(c.at, voice.now)}" if c.at is not None else "")
+        for c in outcome.cites[:MOST_CITED]
+    ]
+    if cited:
+        lines.append(f"      _stated by {'; '.join(cited)}_")
+    return lines

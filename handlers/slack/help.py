@@ -1,0 +1,75 @@
+"""The commands that are registered, in one table: the help text, the manifest and the dispatch agree with it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from handlers.slack.blocks import Message, escape, message
+
+
+@dataclass(frozen=True, slots=True)
+class Sub:
+    """One sub-command: how it is written and what it does."""
+
+    usage: str
+    does: str
+
+
+DEPLOY: Final[Mapping[str, Sub]] = MappingProxyType(
+    {
+        "request": Sub(
+            "request SERVICE ARTIFACT [ENVIRONMENT] [ticket=CHG-1] [at=14:30|next] [fixes=ENVIRONMENT] [reason…]",
+            "ask for a deployment; nothing after it opens a form",
+        ),
+        "status": Sub("status [ID]", "how requests stand, or one of them"),
+        "why": Sub("why ID", "ask every gate now, and show its evidence"),
+        "cancel": Sub("cancel ID", "take a request back before it starts"),
+        "start": Sub("start ID", "start what is approved and waited for its window"),
+        "help": Sub("help", "this"),
+    }
+)
+ENV: Final[Mapping[str, Sub]] = MappingProxyType(
+    {
+        "status": Sub("status", "the colour of every environment, most protected first"),
+        "help": Sub("help", "this"),
+    }
+)
+NOT_YET: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {
+        "/deploy": frozenset(
+            [
+                "when",
+                "hold",
+                "resume",
+                "rollback",
+                "freeze",
+                "unfreeze",
+                "windows",
+                "checklist",
+                "history",
+                "metrics",
+                "audit",
+                "enroll",
+                "stop-all",
+            ]
+        ),
+        "/env": frozenset({"check", "history", "next"}),
+    }
+)
+"""Sub-commands that are promised and not built: they are named as such, never guessed at."""
+COMMANDS: Final[Mapping[str, Mapping[str, Sub]]] = MappingProxyType({"/deploy": DEPLOY, "/env": ENV})
+"""Every slash command that is registered."""
+
+
+def render(command: str) -> Message:
+    """What a command can do."""
+    subs = COMMANDS[command]
+    lines = [f"*What {command} can do*"]
+    lines += [f"`{escape(f'{command} {sub.usage}')}`  {escape(sub.does)}" for sub in subs.values()]
+    if command == "/deploy":
+        lines.append(
+            "Approving and rejecting happen on the request's own message. "
+            "Times without an offset are in the policy's zone; DEP-42 may be written 42."
+        )
+    return message(lines)

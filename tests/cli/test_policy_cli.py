@@ -1,0 +1,99 @@
+"""`portcullis policy`: problems on standard error with their lines, exit statuses that a pipeline can trust."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from bot.cli import policy as cli
+
+ROOT = Path(__file__).parents[2]
+SOUND = """\
+version: 1
+timezone: Europe/Berlin
+environments:
+  production: {gates: {immutable-artifact: {}, rollback-target: {}}, approval: {minimum: 2}}
+  staging: {kind: staging, gates: {immutable-artifact: {}}}
+"""
+
+
+def run(*words: str | Path) -> int:
+    parser = argparse.ArgumentParser()
+    cli.add_parser(parser.add_subparsers())
+    args = parser.parse_args(["policy", *map(str, words)])
+    code: int = args.run(args)
+    return code
+
+
+@pytest.fixture
+def sound(tmp_path: Path) -> Path:
+    path = tmp_path / "policy.yaml"
+    path.write_text(SOUND)
+    return path
+
+
+def test_a_sound_policy_is_one_line_with_its_digest(sound: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("check", "--policy", sound) == 0
+    told = capsys.readouterr()
+    assert told.out.count("\n") == 1
+    assert "sha256:" in told.out
+    assert "2 environments, 3 gates" in told.out
+    assert told.err == ""
+
+
+def test_problems_go_to_standard_error_and_the_exit_status_is_2(
+    sound: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sound.write_text(SOUND.replace("minimum", "minimun").replace("Berlin", "Berln"))
+    assert run("check", "--policy", sound, "--json") == 2
+    told = capsys.readouterr()
+    assert [line.rpartition("policy.yaml")[2].split(":")[1] for line in told.err.splitlines()] == ["2", "4"]
+    answer = json.loads(told.out)
+    assert (answer["ok"], [each["line"] for each in answer["problems"]]) == (False, [2, 4])
+
+
+def test_a_missing_file_is_a_wrong_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("check", "--policy", tmp_path / "none.yaml") == 2
+    assert "none.yaml:1: cannot be read" in capsys.readouterr().err
+
+
+def test_the_schema_is_a_schema(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("schema") == 0
+    schema = json.loads(capsys.readouterr().out)
+    Draft202012Validator.check_schema(schema)
+    assert "soak" in schema["$defs"]["Environment"]["properties"]["gates"]["properties"]
+
+
+def test_a_difference_is_exit_1_and_none_is_exit_0(sound: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = sound.with_name("other.yaml")
+    other.write_text(SOUND.replace("minimum: 2", "minimum: 3"))
+    assert run("diff", sound, other) == 1
+    assert capsys.readouterr().out == "~ environments.production.approval.minimum: 2 -> 3\n"
+    assert run("diff", sound, other, "--json") == 1
+    assert json.loads(capsys.readouterr().out)["differences"] == [
+        {"path": "environments.production.approval.minimum", "before": 2, "after": 3}
+    ]
+    assert run("diff", sound, sound) == 0
+    assert run("diff", sound, sound.with_name("none.yaml")) == 2
+
+
+def test_building_the_parser_imports_nothing_heavy() -> None:
+    program = (
+        "import sys, argparse, bot.cli.calendar, bot.cli.policy as p;"
+        "p.add_parser(argparse.ArgumentParser().add_subparsers());"
+        "print([m for m in ('pydantic', 'ruamel.yaml', 'holidays', 'croniter') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,195 @@
+"""One of each record with every field set, and the shortest way to say why it is written."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bot.domain.approval import Approval, ApprovalState, SecondFactor
+from bot.domain.artifact import Artifact
+from bot.domain.audit import Fact
+from bot.domain.change_request import Actor, ChangeRequest, Closing, Kind, RequestState, Start
+from bot.domain.deployment import Run, RunState
+from bot.domain.environment import Colour, EnvironmentState, MonitorState, Reading
+from bot.domain.evidence import Evidence, EvidenceKind
+from bot.domain.incident import Incident, IncidentState
+from bot.domain.outcome import Citation, GateOutcome, Readiness, Status
+from bot.domain.owed import Delivery, Timer
+from bot.domain.second_factor import Credential
+
+AT = datetime(2026, 11, 10, 11, 59, 59, 123456, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+DIGEST = "sha256:" + "9f2c" * 16
+BECAUSE = Fact(type="test.changed", by=Actor(via="slack:T1/U01ADA", person="ada"), facts={"why": "test"})
+
+
+def request(number: int = 42, **changes: Any) -> ChangeRequest:
+    """A request with nothing but what it must have."""
+    made = ChangeRequest(
+        id=f"DEP-{number}",
+        number=number,
+        kind=Kind.PROMOTION,
+        service="checkout",
+        environment="production",
+        artifact=Artifact("7a3f9c2"),
+        requester=Actor(via="slack:T1/U01LIN", person="lin"),
+        requested_at=AT,
+        expires_at=AT + 24 * HOUR,
+        evidence_deadline=AT + HOUR,
+    )
+    return replace(made, **changes)
+
+
+def full_request() -> ChangeRequest:
+    """A request that has been through everything."""
+    waiting = GateOutcome(
+        gate="soak",
+        status=Status.WAITING,
+        code="too-fresh",
+        facts={"left": 12, "parts": [1, "two", None, {"three": 3.5}]},
+        cites=(Citation(source="token:ci", at=AT), Citation(source="calendar")),
+        until=AT + HOUR,
+    )
+    silent = GateOutcome(gate="registry", status=Status.UNKNOWN, code="timeout", retry=True)
+    return request(
+        state=RequestState.CANCELLED,
+        revision=3,
+        artifact=Artifact("7a3f9c2", DIGEST),
+        ticket="CHG-1207",
+        reason="Fixes the basket",
+        fixes="production",
+        emergency="INC-7",
+        start=Start(mode="at", at=AT + HOUR),
+        readiness=Readiness(outcomes=(waiting, silent), judged_at=AT, policy_digest=DIGEST),
+        fingerprint=DIGEST,
+        rollback_target=Artifact("51be07d", DIGEST),
+        bound={"digest": DIGEST, "rollback_target": None, "nested": {"a": [1, 2]}},
+        asked_to_start=Actor(via="slack:T1/U02BO"),
+        approved_at=AT,
+        closing=Closing(code="cancelled", by=Actor(via="slack:T1/U01LIN", person="lin"), at=AT, reason="no"),
+    )
+
+
+def approval(**changes: Any) -> Approval:
+    """An approval with every field set."""
+    made = Approval(
+        request="DEP-42",
+        revision=3,
+        person="ada",
+        via="slack:T1/U01ADA",
+        fingerprint=DIGEST,
+        signed_at=AT,
+        factor=SecondFactor(method="totp", credential="cred-1", at=AT),
+        state=ApprovalState.VOID,
+        roles=("platform-lead", "engineer"),
+        code="facts-changed",
+    )
+    return replace(made, **changes)
+
+
+def evidence(**changes: Any) -> Evidence:
+    """Evidence with every field set."""
+    made = Evidence(
+        id=DIGEST,
+        kind=EvidenceKind.SCAN,
+        service="checkout",
+        artifact="7a3f9c2",
+        digest=DIGEST,
+        environment="staging",
+        passed=False,
+        at=AT,
+        received_at=AT + timedelta(seconds=1),
+        source="token:ci",
+        counts={"critical": 1, "high": 0},
+        details={"scanner": "t", "list": [True, None, 1.5]},
+    )
+    return replace(made, **changes)
+
+
+def run(**changes: Any) -> Run:
+    """A run with every field set."""
+    made = Run(
+        id="DEP-42/1",
+        request="DEP-42",
+        service="checkout",
+        environment="production",
+        artifact=Artifact("7a3f9c2", DIGEST),
+        rollback_target=Artifact("51be07d", DIGEST),
+        state=RunState.FAILED,
+        intended_at=AT,
+        called_at=AT + timedelta(seconds=1),
+        finished_at=AT + HOUR,
+        code="exit-3",
+        output_digest=DIGEST,
+    )
+    return replace(made, **changes)
+
+
+def environment(**changes: Any) -> EnvironmentState:
+    """An environment with every field set."""
+    made = EnvironmentState(name="production", colour=Colour.RED, since=AT, causes=("api", "db"))
+    return replace(made, **changes)
+
+
+def incident(number: int = 7, **changes: Any) -> Incident:
+    """An incident with every field set."""
+    made = Incident(
+        id=f"INC-{number}",
+        environment="production",
+        severity="P0",
+        state=IncidentState.RESOLVED,
+        opened_at=AT,
+        respond_by=AT + timedelta(minutes=5),
+        causes=("api",),
+        on_call="ada",
+        acknowledged_by="ada",
+        acknowledged_at=AT + timedelta(minutes=1),
+        resolved_by="bo",
+        resolved_at=AT + HOUR,
+    )
+    return replace(made, **changes)
+
+
+def credential(**changes: Any) -> Credential:
+    """A credential with every field set."""
+    made = Credential(
+        id="cred-1",
+        person="ada",
+        method="totp",
+        sealed="v1.abc",
+        enrolled_at=AT,
+        enrolled_by="bo",
+        revoked_at=AT + HOUR,
+    )
+    return replace(made, **changes)
+
+
+def monitor(**changes: Any) -> MonitorState:
+    """A monitor's state with every field set."""
+    made = MonitorState(
+        environment="production",
+        name="api",
+        component="backend",
+        colour=Colour.YELLOW,
+        since=AT,
+        read_at=AT,
+        good_at=AT - HOUR,
+        code="http-500",
+        facts={"status": 500},
+        recent=(
+            Reading(colour=Colour.GREEN, code="ok", at=AT - HOUR),
+            Reading(colour=Colour.RED, code="http-500", at=AT, facts={"status": 500}, decisive=True),
+        ),
+    )
+    return replace(made, **changes)
+
+
+def timer(subject: str = "DEP-42", *, kind: str = "evaluate", due_at: datetime = AT) -> Timer:
+    return Timer(kind=kind, subject=subject, due_at=due_at)
+
+
+def delivery(
+    key: str = "card:DEP-42", *, to: str = "channel/deployments", due_at: datetime = AT, **facts: Any
+) -> Delivery:
+    return Delivery(
+        key=key, kind="request-card", destination=to, subject="DEP-42", due_at=due_at, facts=facts
+    )
