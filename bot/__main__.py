@@ -1,6 +1,7 @@
 """The `portcullis` command line. Everything heavy is imported by the verb that needs it, so that --help is quick."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -26,8 +27,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parsed = parser.parse_args(arguments)
     try:
         status: int = parsed.run(parsed)
-    except BrokenPipeError:  # `portcullis … | head`
-        sys.stderr.close()
+        sys.stdout.flush()
+    except BrokenPipeError:  # `portcullis … | head`: the reader has enough
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # or the interpreter complains at its end
         return 0
     except KeyboardInterrupt:
         return 130

@@ -28,7 +28,7 @@ SECRETS: Final = (
     ),
     # What database drivers and pydantic add to their messages is what somebody sent.
     (re.compile(r"(\[parameters: )[^\n]*"), rf"\1{GONE}]"),
-    (re.compile(r"(input_value=).*?(?=, input_type=)", re.DOTALL), rf"\1{GONE}"),
+    (re.compile(r"(input_value=).{0,200}?(?=, input_type=)", re.DOTALL), rf"\1{GONE}"),
 )
 """What a secret looks like inside a text, and what is put in its place."""
 _DEEPEST: Final = 8

@@ -6,12 +6,11 @@ import os
 import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import aiohttp
 import structlog
 from aiohttp import web
-from pydantic import BaseModel, SecretStr
+from pydantic import SecretStr
 
 from bot.adapters.clock import SystemClock
 from bot.adapters.deployers import PolicyDeployers
@@ -23,17 +22,17 @@ from bot.adapters.totp import Totp
 from bot.adapters.totp_check import TotpCheck
 from bot.flows.collect import Collector
 from bot.flows.evaluate import evaluate
-from bot.flows.reload_policy import PolicyHolder, put_in_force, refuse
+from bot.flows.reload_policy import PolicyHolder, load_policy, put_in_force, refuse
 from bot.flows.run import carry_out
-from bot.gates import GATES
 from bot.jobs.deliveries import Pace, delivery_worker
 from bot.jobs.metrics import Metrics
+from bot.jobs.prune import Pruning
 from bot.jobs.self_check import SelfCheck
 from bot.jobs.timers import timer_worker
 from bot.jobs.watch import Watch
-from bot.policy import Policy, PolicyError, load
+from bot.policy import Policy, PolicyError
 from bot.ports import Clock
-from bot.settings import Settings
+from bot.settings import GateSettings, Settings
 from handlers.http.app import build_http
 from handlers.http.context import HttpContext
 from handlers.slack.announcer import Announcer
@@ -45,18 +44,9 @@ from handlers.slack.web_api import SlackApi
 from storage import schema
 from storage.ledger import Ledger
 from storage.owed import DeliveryTable, TimerTable
+from storage.retention import Retention
 
 log = structlog.get_logger(__name__)
-
-
-def gate_parameters() -> dict[str, type[BaseModel]]:
-    """The parameter models of all gates, for reading a policy."""
-    return {name: gate.parameters for name, gate in GATES.items()}
-
-
-def load_policy(path: Path) -> Policy:
-    """The policy file with the gates of this version. Raises PolicyError."""
-    return load(path, gate_parameters())
 
 
 @dataclass(slots=True, kw_only=True)
@@ -75,7 +65,7 @@ class Decider:
 
 
 async def build_decider(
-    settings: Settings, policy: Policy, session: aiohttp.ClientSession, clock: Clock
+    settings: GateSettings, policy: Policy, session: aiohttp.ClientSession, clock: Clock
 ) -> Decider:
     """The ledger, brought to its newest schema, and the collector over it."""
     await schema.ensure(settings.database_url)
@@ -216,6 +206,7 @@ class Portcullis:
             ("deliveries", self.deliveries.run),
             ("watch", self.watch.run),
             ("self-check", self.check.run),
+            ("prune", Pruning(Retention(self.decider.ledger, self.clock)).run),
         ):
             self._spawn(name, loop)
 

@@ -112,10 +112,18 @@ async def running(
 async def start_sandbox(run: Running) -> None:
     """The pretend workspace."""
     workspace = str(run.folder / "workspace.yaml")
-    manifest = str(ROOT / "manifest.yml")
-    arguments = ["--port", str(run.ports["sandbox"]), "--manifest", manifest, "--workspace", workspace]
+    manifest = run.folder / "manifest.yml"
+    by_socket = "SLACK_APP_TOKEN" in run.environment
+    said = f"socket_mode_enabled: {str(by_socket).lower()}"
+    manifest.write_text((ROOT / "manifest.yml").read_text().replace("socket_mode_enabled: false", said))
+    arguments = ["--port", str(run.ports["sandbox"]), "--manifest", str(manifest), "--workspace", workspace]
     arguments += ["--events-url", run.url("bot") + "/slack/events"]
-    arguments += ["--link", f"Sample world={run.url('world')}", "--link", f"Bot health={run.url('bot')}/health"]
+    arguments += [
+        "--link",
+        f"Sample world={run.url('world')}",
+        "--link",
+        f"Bot health={run.url('bot')}/health",
+    ]
     await start(run, "sandbox", ["-m", "bot", "sandbox", *arguments], run.url("sandbox"))
 
 

@@ -46,9 +46,11 @@ def _check_file(parsed: URL) -> None:
 def async_engine(url: str) -> AsyncEngine:
     """The engine for reads, each of which sees one instant; on PostgreSQL for writes too."""
     if not is_sqlite(url):
-        return create_async_engine(_asyncpg(url), pool_size=8, max_overflow=0, pool_pre_ping=True)
+        return create_async_engine(
+            _asyncpg(url), pool_size=8, max_overflow=0, pool_pre_ping=True, hide_parameters=True
+        )
     engine = create_async_engine(
-        make_url(url).set(drivername="sqlite+aiosqlite"), pool_size=4, max_overflow=0
+        make_url(url).set(drivername="sqlite+aiosqlite"), pool_size=4, max_overflow=0, hide_parameters=True
     )
     event.listen(engine.sync_engine, "connect", _read_only)
     event.listen(engine.sync_engine, "begin", _begin)
@@ -64,7 +66,9 @@ def reading(engine: AsyncEngine) -> AsyncEngine:
 
 def writer_engine(url: str) -> Engine:
     """SQLite's one writing connection: BEGIN IMMEDIATE, so that a lock is waited for before anything is read."""
-    engine = create_engine(make_url(url).set(drivername="sqlite+pysqlite"), poolclass=NullPool)
+    engine = create_engine(
+        make_url(url).set(drivername="sqlite+pysqlite"), poolclass=NullPool, hide_parameters=True
+    )
     event.listen(engine, "connect", _durable)
     event.listen(engine, "begin", _begin_immediate)
     return engine
@@ -73,8 +77,10 @@ def writer_engine(url: str) -> Engine:
 def migration_engine(url: str) -> AsyncEngine:
     """An engine for alembic, which opens one connection and closes it."""
     if not is_sqlite(url):
-        return create_async_engine(_asyncpg(url), poolclass=NullPool)
-    engine = create_async_engine(make_url(url).set(drivername="sqlite+aiosqlite"), poolclass=NullPool)
+        return create_async_engine(_asyncpg(url), poolclass=NullPool, hide_parameters=True)
+    engine = create_async_engine(
+        make_url(url).set(drivername="sqlite+aiosqlite"), poolclass=NullPool, hide_parameters=True
+    )
     event.listen(engine.sync_engine, "connect", _durable)
     event.listen(engine.sync_engine, "begin", _begin_immediate)
     return engine

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 from pydantic import JsonValue
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, bindparam, func, or_, select, update
 
 from bot.domain.approval import Approval
 from bot.domain.audit import Fact
@@ -22,6 +23,12 @@ from storage.statements import next_number, upsert
 
 R = TypeVar("R")
 Record = Callable[[Fact, str, JsonValue], None]  # writes the audit entry of a changed record
+
+
+@cache
+def _by_id(table: Table, lock: bool) -> Select[str]:
+    query = select(table.c.document).where(table.c.id == bindparam("k"))
+    return query.with_for_update() if lock else query
 
 
 class RecordTable(Generic[R]):
@@ -43,8 +50,7 @@ class RecordTable(Generic[R]):
 
     def get(self, id: str, *, lock: bool = False) -> R | None:  # noqa: A002
         """The record, or None. `lock`: nobody else changes it until this transaction ends."""
-        query = select(self.table.c.document).where(self.table.c.id == id)
-        text = self._connection.execute(query.with_for_update() if lock else query).scalar()
+        text = self._connection.execute(_by_id(self.table, lock), {"k": id}).scalar()
         return None if text is None else self._document.restore(text)
 
     def put(self, record: R, because: Fact) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import JsonValue
-from sqlalchemy import ColumnElement, Connection, Table, and_, case, delete, not_, select, true, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bot.domain.audit import Entry, Fact, entry
@@ -16,9 +16,19 @@ from bot.ports import Place
 from storage import records, tables
 from storage.documents import text_of
 from storage.instants import to_micros
-from storage.statements import check_under_way, insert, take_turn, upsert
+from storage.statements import check_under_way, set_again, take_turn, upsert
 
 Step = Callable[["UnitOfWork"], Any]
+REMEMBERED = select(tables.received.c.answer).where(tables.received.c.key == bindparam("k"))
+REMEMBER = tables.received.insert()
+_head = tables.audit_head.c
+HEAD = select(_head.seq, _head.hash).where(_head.id == 1).with_for_update()
+APPEND = tables.audit_entries.insert()
+MOVE_HEAD = (
+    update(tables.audit_head)
+    .where(_head.id == 1)
+    .values(seq=bindparam("new_seq"), hash=bindparam("new_hash"))
+)
 
 
 class UnitOfWork:
@@ -45,8 +55,7 @@ class UnitOfWork:
 
     def remembered(self, key: str) -> JsonValue | None:
         """The answer given before under this key; None where it is new."""
-        query = select(tables.received.c.answer).where(tables.received.c.key == key)
-        text = self.connection.execute(query).scalar()
+        text = self.connection.execute(REMEMBERED, {"k": key}).scalar()
         return None if text is None else json.loads(text)
 
     def remember(self, key: str, answer: JsonValue) -> None:
@@ -55,23 +64,19 @@ class UnitOfWork:
             raise ValueError("None cannot be told from never having answered")
         row = {"key": key, "at": to_micros(self.now), "answer": text_of(answer)}
         try:
-            self.connection.execute(tables.received.insert().values(**row))
+            self.connection.execute(REMEMBER, row)
         except IntegrityError as error:
             raise Repeated(key) from error
 
     def schedule(self, timer: Timer) -> None:
         """Set a timer; one that stands already runs again, at the earlier of the two instants."""
-        due = to_micros(timer.due_at)
-        statement = insert(self.connection, tables.timers).values(
-            key=timer.key, kind=timer.kind, subject=timer.subject, due_at=due
-        )
-        change = {
-            "due_at": self._earlier(tables.timers, due),
-            "again": true(),
-            "attempts": 0,
-            "not_before": 0,
+        row = {
+            "key": timer.key,
+            "kind": timer.kind,
+            "subject": timer.subject,
+            "due_at": to_micros(timer.due_at),
         }
-        self.connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_=change))
+        set_again(self.connection, tables.timers, row, now=to_micros(self.now))
         self.owes = True
 
     def unschedule(self, kind: str, subject: str) -> None:
@@ -81,7 +86,7 @@ class UnitOfWork:
 
     def owe(self, delivery: Delivery) -> None:
         """Owe a message; a pending one under the same key is made current instead of sent twice."""
-        row: dict[str, Any] = {
+        row = {
             "key": delivery.key,
             "kind": delivery.kind,
             "destination": delivery.destination,
@@ -90,21 +95,8 @@ class UnitOfWork:
             "due_at": to_micros(delivery.due_at),
             "created_at": to_micros(self.now),
         }
-        change = {
-            "facts": row["facts"],
-            "destination": delivery.destination,  # a reload may have moved the channel
-            "due_at": self._earlier(tables.deliveries, row["due_at"]),
-            "again": true(),
-        }
-        upsert(self.connection, tables.deliveries, row, key=("key",), change=change, where=tables.PENDING)
+        set_again(self.connection, tables.deliveries, row, now=to_micros(self.now))
         self.owes = True
-
-    def _earlier(self, table: Table, due: int) -> ColumnElement[int]:
-        """When a row that is set again falls due. While somebody works on it, its instant is the one being served:
-        the first new one replaces it, and the earliest of the new ones wins."""
-        c = table.c
-        served = and_(c.lease_until > to_micros(self.now), not_(c.again))
-        return case((served, due), (c.due_at < due, c.due_at), else_=due)
 
     def place(self, subject: str, surface: str) -> Place | None:
         """Where a message stands, or how to reach who asked."""
@@ -125,18 +117,15 @@ class UnitOfWork:
         """Append the buffered entries. Reads the head under its lock: the last thing before the commit."""
         if not self._facts:
             return
-        head = tables.audit_head
-        seq, previous = self.connection.execute(
-            select(head.c.seq, head.c.hash).where(head.c.id == 1).with_for_update()
-        ).one()
+        seq, previous = self.connection.execute(HEAD).one()
         rows = []
         for fact, subject, state in self._facts:
             seq += 1
             e = entry(seq=seq, at=self.now, fact=fact, subject=subject, state=state, previous=previous)
             rows.append({"seq": e.seq, "hash": e.hash, "subject": subject, "body": e.body})
             previous = e.hash
-        self.connection.execute(tables.audit_entries.insert(), rows)
-        self.connection.execute(update(head).where(head.c.id == 1).values(seq=seq, hash=previous))
+        self.connection.execute(APPEND, rows)
+        self.connection.execute(MOVE_HEAD, {"new_seq": seq, "new_hash": previous})
         self._facts.clear()
 
 

@@ -57,6 +57,8 @@ def page(requirements: dict[str, dict[str, str]], carriers: dict[str, set[str]])
         status = said.get("status", "partly") if tests else "not yet"
         rest = said.get("rest", "") if tests else ""
         files = sorted({t.partition("::")[0] for t in tests})
-        shown = ", ".join(f"[{len([t for t in tests if t.startswith(f + '::')])} in {Path(f).name}](../{f})" for f in files)
+        shown = ", ".join(
+            f"[{len([t for t in tests if t.startswith(f + '::')])} in {Path(f).name}](../{f})" for f in files
+        )
         lines.append(f"| {name} | {said['title']} | {SIGNS[status]} | {rest} | {shown} |")
     return "\n".join(lines) + "\n"

@@ -38,6 +38,7 @@ def test_every_module_opens_with_its_role() -> None:
     silent = [
         str(p.relative_to(ROOT))
         for p in python_files()
-        if p.read_text(encoding="utf-8").strip() and not ast.get_docstring(ast.parse(p.read_text(encoding="utf-8")))
+        if p.read_text(encoding="utf-8").strip()
+        and not ast.get_docstring(ast.parse(p.read_text(encoding="utf-8")))
     ]
     assert silent == []

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from bot.flows.preview import Answer
+    from bot.flows.preview import Answer, Question
     from bot.policy import Policy
 
 YES, NO, NOT_YET = 0, 1, 3
@@ -26,37 +26,16 @@ def add_parser(verbs: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Exit status 0: every gate passes; 3: it only has to wait; 1: something forbids it or is unknown."""
-    import asyncio
+    """Exit status 0: every gate passes; 3: it only has to wait; 1: something forbids it or is unknown; 2: there is no
+    such service, environment or tag, or no ledger to ask."""
     import json
 
-    from handlers.wording.refusals import sentence
-
-    from bot.cli.configured import NotConfigured, policy_file, settings
+    from bot.cli.configured import NotConfigured, finished, policy_file, settings
     from bot.domain.refusal import Refusal
-    from handlers.http.decision import readiness_json
-
-    configured = settings()
-    policy = policy_file(configured.policy)
-    try:
-        answer = asyncio.run(_ask(args, configured, policy))
-    except Refusal as refusal:
-        raise NotConfigured([sentence(refusal)]) from None
-    if args.json:
-        print(json.dumps({**readiness_json(answer.readiness), "digest": answer.digest}))
-    else:
-        _print(args, policy, answer)
-    if answer.readiness.may_start:
-        return YES
-    return NOT_YET if answer.readiness.may_be_approved else NO
-
-
-async def _ask(args: argparse.Namespace, configured: Any, policy: "Policy") -> "Answer":
-    import aiohttp
-
-    from bot import wiring
-    from bot.adapters.clock import SystemClock
-    from bot.flows.preview import Question, preview
+    from bot.flows.preview import Question
+    from bot.settings import GateSettings
+    from handlers.http.decision import answer_json
+    from handlers.wording.refusals import sentence
 
     question = Question(
         service=args.service,
@@ -66,6 +45,33 @@ async def _ask(args: argparse.Namespace, configured: Any, policy: "Policy") -> "
         ticket=args.ticket,
         fixes=args.fixes,
     )
+    configured = settings(GateSettings)
+    policy = policy_file(configured.policy)
+    try:
+        answer = finished(_ask(question, configured, policy))
+    except Refusal as refusal:
+        raise NotConfigured([sentence(refusal)]) from None
+    if args.json:
+        print(json.dumps(answer_json(question, answer)))
+    else:
+        _print(question, policy, answer)
+    if answer.readiness.may_start:
+        return YES
+    return NOT_YET if answer.readiness.may_be_approved else NO
+
+
+async def _ask(question: "Question", configured: Any, policy: "Policy") -> "Answer":
+    import aiohttp
+
+    from bot import wiring
+    from bot.adapters.clock import SystemClock
+    from bot.cli.configured import need_ledger
+    from bot.flows.asking import known
+    from bot.flows.preview import preview
+
+    if question.fixes is not None:
+        known("environment", question.fixes, list(policy.environments))
+    await need_ledger(configured.database_url)
     clock = SystemClock()
     async with aiohttp.ClientSession() as session:
         decider = await wiring.build_decider(configured, policy, session, clock)
@@ -76,33 +82,30 @@ async def _ask(args: argparse.Namespace, configured: Any, policy: "Policy") -> "
 
 
 def _instant(text: str | None) -> "datetime | None":
-    from datetime import UTC, datetime
-
+    from bot.cli.calendar import instant
     from bot.cli.configured import NotConfigured
 
     if text is None:
         return None
     try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise NotConfigured([f"--at {text}: write an instant with its offset, such as 2026-03-02T14:00:00Z"])
-    return at.astimezone(UTC)
+        return instant(text)
+    except ValueError as error:
+        raise NotConfigured([f"--at: {error}"]) from None
 
 
-def _print(args: argparse.Namespace, policy: "Policy", answer: "Answer") -> None:
+def _print(question: "Question", policy: "Policy", answer: "Answer") -> None:
     """The answer first, then the reasons, then what to do."""
+    from bot.domain.outcome import worst_first
     from handlers.wording.gates import line
 
-    from bot.domain.outcome import worst_first
-
     readiness = answer.readiness
-    verdict = "yes" if readiness.may_start else "not yet" if readiness.may_be_approved else "no"
-    print(f"{verdict}: {args.service} {args.artifact} -> {args.environment}")
 
     def when(at: "datetime") -> str:
         return f"{at.astimezone(policy.zone):%a %d %b %H:%M} {policy.timezone}"
+
+    verdict = "yes" if readiness.may_start else "not yet" if readiness.may_be_approved else "no"
+    asked = "" if question.at is None else f", judged for {when(readiness.judged_at)}"
+    print(f"{verdict}: {question.service} {question.artifact} -> {question.environment}{asked}")
 
     for outcome in worst_first(readiness.outcomes):
         shown = line(outcome, when=when, now=readiness.judged_at)
@@ -110,4 +113,4 @@ def _print(args: argparse.Namespace, policy: "Policy", answer: "Answer") -> None
         if shown.unblocks:
             print(f"    {shown.unblocks}")
     if not readiness.outcomes:
-        print(f"  The policy has no gates for {args.environment}: an empty policy passes nothing.")
+        print(f"  The policy has no gates for {question.environment}: an empty policy passes nothing.")

@@ -2,79 +2,162 @@
 
 import argparse
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bot.policy import Policy
+    from bot.settings import Settings
 
 Probe = Callable[[], Awaitable[str]]
+SLACK_SECONDS = 10
+NOT_SLACK = "what answers at PORTCULLIS_SLACK_API_URL is not Slack"
 
 
 def add_parser(verbs: Any) -> None:
     """Add the verb."""
     parser = verbs.add_parser("doctor", help="try settings, policy, database and Slack; say what is wrong")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
 
 
-def run(_: argparse.Namespace) -> int:
-    """Exit status 0: all good; 1: something is not; 2: settings or policy cannot be read."""
+def run(args: argparse.Namespace) -> int:
+    """Exit status 0: all good; 1: something is not; 2: settings or policy cannot be read. It changes nothing."""
     import asyncio
+    import json
 
     from bot.cli.configured import policy_file, settings
+    from bot.settings import Settings
 
-    configured = settings()
+    configured = settings(Settings)
     policy = policy_file(configured.policy)
-    print(f"ok    settings, and policy {policy.digest[:19]} with {len(policy.environments)} environments")
-    return asyncio.run(_probes(configured, policy))
+    found = asyncio.run(_probed(configured, policy))
+    good = all(fine for _, fine, _ in found)
+    if args.json:
+        listed = [{"name": name, "ok": fine, "text": text} for name, fine, text in found]
+        print(json.dumps({"ok": good, "checks": listed}))
+    else:
+        for name, fine, text in found:
+            print(f"{'ok' if fine else 'WRONG':<5} {name}: {text}")
+    return 0 if good else 1
 
 
-async def _probes(configured: Any, policy: Any) -> int:
-    failed = 0
-    for name, probe in (
-        ("database", lambda: _database(configured.database_url)),
-        ("secret key", lambda: _key(configured)),
-        ("Slack", lambda: _slack(configured)),
-        ("second factors", lambda: _factors(configured, policy)),
-    ):
+async def _probed(configured: "Settings", policy: "Policy") -> list[tuple[str, bool, str]]:
+    from bot.cli.configured import cause
+
+    found = [("settings", True, "complete"), ("policy", True, _policy(policy))]
+    probes: dict[str, Probe] = {
+        "database": lambda: _database(configured.database_url),
+        "second factors": lambda: _factors(configured.database_url, policy),
+        "address": lambda: _address(configured),
+        "Slack": lambda: _slack(configured),
+    }
+    if configured.slack_app_token is not None:
+        probes["Socket Mode"] = lambda: _socket_mode(configured)
+    for name, probe in probes.items():
         try:
-            print(f"ok    {name}: {await probe()}")
+            found.append((name, True, await probe()))
         except Exception as error:  # noqa: BLE001 -- the doctor reports whatever it finds
-            failed += 1
-            print(f"WRONG {name}: {type(error).__name__}: {str(error)[:200]}")
-    return 1 if failed else 0
+            found.append((name, False, cause(error)))
+    return found
+
+
+def _policy(policy: "Policy") -> str:
+    environments = ", ".join(policy.environments)
+    return f"{policy.digest[:19]}… for {environments}"
 
 
 async def _database(url: str) -> str:
+    from bot.cli.configured import DatabaseUnusableError, revision
     from storage import schema
 
-    found = await schema.revision(url)
+    found = await revision(url)
     if found is None:
-        return f"empty; `run` will create schema {schema.HEAD}"
-    if found != schema.HEAD:
-        return f"schema {found}; `run` will migrate it to {schema.HEAD}"
-    return f"schema {found}"
+        return f"not there yet; `run` makes it, at schema {schema.HEAD}"
+    if found > schema.HEAD:
+        raise DatabaseUnusableError(str(schema.NewerSchemaError(found)))
+    return f"schema {found}" + ("" if found == schema.HEAD else f"; `run` migrates it to {schema.HEAD}")
 
 
-async def _key(configured: Any) -> str:
-    from bot.adapters.seal import KeySeal
-
-    KeySeal(configured.secret_key)
-    return "long enough"
-
-
-async def _slack(configured: Any) -> str:
-    from slack_sdk.web.async_client import AsyncWebClient
-
-    client = AsyncWebClient(configured.slack_bot_token.get_secret_value(), base_url=configured.slack_api_url)
-    answer = await client.auth_test()
-    return f"workspace {answer['team']}, as {answer['user']}"
-
-
-async def _factors(configured: Any, policy: Any) -> str:
+async def _factors(url: str, policy: "Policy") -> str:
     from bot.adapters.clock import SystemClock
+    from bot.cli.configured import revision
+    from storage import schema
     from storage.ledger import Ledger
 
-    ledger = Ledger(configured.database_url, SystemClock())
-    try:
-        enrolled = await ledger.read(lambda tx: [p for p in policy.people if tx.credentials.of(p)])
-    finally:
-        await ledger.close()
+    enrolled: list[str] = []
+    if await revision(url) == schema.HEAD:
+        ledger = Ledger(url, SystemClock())
+        try:
+            enrolled = await ledger.read(lambda tx: [p for p in policy.people if tx.credentials.of(p)])
+        finally:
+            await ledger.close()
     missing = sorted(set(policy.people) - set(enrolled))
-    return f"{len(enrolled)} people enrolled" + (f"; not yet: {', '.join(missing)}" if missing else "")
+    said = f"{len(enrolled)} of {len(policy.people)} people enrolled"
+    return said + (f"; not yet: {', '.join(missing)} (portcullis enroll)" if missing else "")
+
+
+async def _address(configured: "Settings") -> str:
+    """Whether the bot could listen. That something listens there already may be the bot itself."""
+    import asyncio
+    import errno
+
+    where = f"{configured.http_host}:{configured.http_port}"
+    try:
+        server = await asyncio.start_server(
+            lambda _r, w: w.close(), configured.http_host, configured.http_port
+        )
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return f"{where} is in use: by the bot, if it runs; otherwise it cannot start"
+        raise
+    server.close()
+    await server.wait_closed()
+    return f"{where} is free"
+
+
+class SlackRefusedError(Exception):
+    """Slack, or whatever answers in its place, did not say yes; the text says so in a few words."""
+
+
+async def _slack(configured: "Settings") -> str:
+    from slack_sdk.web.async_client import AsyncWebClient
+
+    token = configured.slack_bot_token.get_secret_value()
+    client = AsyncWebClient(token, base_url=configured.slack_api_url, timeout=SLACK_SECONDS)
+    answer = await _asked(client.auth_test())
+    return f"workspace {answer.get('team')}, as {answer.get('user')}"
+
+
+async def _socket_mode(configured: "Settings") -> str:
+    from slack_sdk.web.async_client import AsyncWebClient
+
+    token = "" if configured.slack_app_token is None else configured.slack_app_token.get_secret_value()
+    client = AsyncWebClient(base_url=configured.slack_api_url, timeout=SLACK_SECONDS)
+    await _asked(client.apps_connections_open(app_token=token))
+    return "the app-level token opens connections"
+
+
+async def _asked(call: Awaitable[Any]) -> Any:
+    """Slack's answer. Raises SlackRefusedError with Slack's own code, never with the rest of an answer: it may come
+    from anybody who sits between."""
+    import aiohttp
+    from slack_sdk.errors import SlackApiError
+
+    try:
+        return await call
+    except TimeoutError:
+        raise SlackRefusedError(f"no answer within {SLACK_SECONDS} s") from None
+    except (OSError, aiohttp.ClientError):
+        raise
+    except SlackApiError as error:
+        raise SlackRefusedError(_code(error.response) or NOT_SLACK) from None
+    except Exception:  # noqa: BLE001 -- the client trusts what answers, and breaks in many ways where it should not
+        raise SlackRefusedError(NOT_SLACK) from None
+
+
+def _code(answer: Any) -> str | None:
+    import re
+
+    code = answer.get("error") if hasattr(answer, "get") else None
+    known = isinstance(code, str) and re.fullmatch(r"[a-z_]{1,64}", code)
+    return f"Slack refuses it: {code}" if known else None

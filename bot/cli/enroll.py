@@ -1,7 +1,12 @@
 """`portcullis enroll PERSON`: enrol a TOTP second factor from the host, which a stolen Slack login cannot do."""
 
 import argparse
-from typing import Any
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bot.policy import Policy
+    from bot.settings import FactorSettings
 
 
 def add_parser(verbs: Any) -> None:
@@ -17,52 +22,86 @@ def add_parser(verbs: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the otpauth address and its QR code, once. 1 where the person is enrolled already."""
-    import asyncio
-    import getpass
-    import re
-    import sys
-
-    import segno
+    from bot.adapters.seal import KeySeal
+    from bot.adapters.totp import Totp
+    from bot.cli.configured import finished, policy_file, settings
+    from bot.domain.refusal import Refusal
+    from bot.flows.asking import known
+    from bot.settings import FactorSettings
     from handlers.wording.refusals import sentence
 
-    from bot.adapters.seal import KeySeal, WeakKey
-    from bot.adapters.totp import Totp
-    from bot.cli.configured import NotConfigured, policy_file, settings
-    from bot.domain.refusal import Refusal
-
-    configured = settings()
+    configured = settings(FactorSettings)
     policy = policy_file(configured.policy)
+    totp = Totp(KeySeal(configured.secret_key))
     try:
-        totp = Totp(KeySeal(configured.secret_key))
-    except WeakKey as error:
-        raise NotConfigured([f"PORTCULLIS_SECRET_KEY is too weak: {error}"]) from None
-    secret = sys.stdin.readline().strip() if args.secret_stdin else totp.new_secret()
-    if not re.fullmatch(r"[A-Z2-7]{32,128}", secret):
-        raise NotConfigured(["the secret must be base32 (A-Z, 2-7) of 32 characters or more"])
-    sealed = totp.sealed(secret, person=args.person)
-    try:
-        asyncio.run(_enroll(configured.database_url, policy, args, sealed, getpass.getuser()))
+        known("person-name", args.person, list(policy.people))
+        secret = _given() if args.secret_stdin else totp.new_secret()
+        sealed = totp.sealed(secret, person=args.person)
+        finished(_enroll(configured, policy, args, sealed))
     except Refusal as refusal:
         print(f"portcullis: {sentence(refusal)}", file=sys.stderr)
-        return 1
-    if not args.secret_stdin:
-        uri = totp.provisioning_uri(args.person, f"Portcullis {policy.organization}", secret)
-        segno.make(uri).terminal(compact=True)
-        print(f"\n{uri}\nScan it with {args.person}'s authenticator app now: it is not shown again.")
-    else:
+        return 1 if refusal.code == "enrolled-already" else 2
+    if args.secret_stdin:
         print(f"{args.person} is enrolled.")
+    else:
+        _show(args.person, totp.provisioning_uri(args.person, f"Portcullis {policy.organization}", secret))
     return 0
 
 
-async def _enroll(url: str, policy: Any, args: argparse.Namespace, sealed: str, by: str) -> None:
+def _given() -> str:
+    """The secret on standard input, as authenticators print it: in groups, in either case. Raises NotConfigured."""
+    import base64
+    import binascii
+    import re
+
+    from bot.cli.configured import NotConfigured
+
+    secret = "".join(sys.stdin.readline().split()).upper()
+    try:
+        if not re.fullmatch(r"[A-Z2-7]{32,128}", secret):
+            raise binascii.Error  # noqa: TRY301 -- one sentence for both ways to be wrong
+        base64.b32decode(secret + "=" * (-len(secret) % 8))
+    except binascii.Error:
+        raise NotConfigured(["the secret must be base32 (A-Z, 2-7) of 32 to 128 characters"]) from None
+    return secret
+
+
+def _show(person: str, uri: str) -> None:
+    """The address first: it gets through every terminal, its picture does not."""
+    import segno
+
+    print(f"{uri}\n")
+    try:
+        segno.make(uri).terminal(compact=True)
+    except UnicodeEncodeError:
+        print("(This terminal cannot show the QR code.)")
+    print(f"\nScan it with {person}'s authenticator app now: it is not shown again.")
+
+
+async def _enroll(
+    configured: "FactorSettings", policy: "Policy", args: argparse.Namespace, sealed: str
+) -> None:
     from bot.adapters.clock import SystemClock
+    from bot.cli.configured import prepare_ledger
     from bot.flows.enroll import enroll_totp
-    from storage import schema
     from storage.ledger import Ledger
 
-    await schema.ensure(url)
-    ledger = Ledger(url, SystemClock())
+    await prepare_ledger(configured.database_url)
+    ledger = Ledger(configured.database_url, SystemClock())
     try:
-        await enroll_totp(ledger, policy, person=args.person, sealed=sealed, by=by, again=args.again)
+        await enroll_totp(
+            ledger, policy, person=args.person, sealed=sealed, by=_host_user(), again=args.again
+        )
     finally:
         await ledger.close()
+
+
+def _host_user() -> str:
+    """Who runs this; a container's user often has a number only."""
+    import getpass
+    import os
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid-{os.getuid()}"

@@ -56,16 +56,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def load_policy(path: Path) -> "Policy":
-    """The policy of a file, read with all gates of the product.
+    """The policy of a file. Imports late, so that the command line stays quick. Raises PolicyError."""
+    from bot.flows import reload_policy
 
-    Raises:
-        PolicyError: with every problem of the file.
-
-    """
-    from bot.gates import GATES
-    from bot.policy import load
-
-    return load(path, {name: gate.parameters for name, gate in GATES.items()})
+    return reload_policy.load_policy(path)
 
 
 def tell(error: "PolicyError") -> int:

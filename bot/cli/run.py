@@ -1,7 +1,11 @@
 """`portcullis run`: the bot itself."""
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bot.policy import Policy
+    from bot.settings import Settings
 
 
 def add_parser(verbs: Any) -> None:
@@ -11,26 +15,33 @@ def add_parser(verbs: Any) -> None:
 
 
 def run(_: argparse.Namespace) -> int:
-    """Run until SIGTERM; SIGHUP reloads the policy. 2 where a setting or the policy is wrong."""
-    import asyncio
-    import sqlite3
+    """Run until SIGTERM; SIGHUP reloads the policy. 2 where a setting, the policy, the database or the address is
+    wrong, before anything is taken or sent."""
+    from bot import logs
+    from bot.cli.configured import NotConfigured, cause, finished, policy_file, settings
+    from bot.settings import Settings
 
-    from bot import logs, wiring
-    from bot.adapters.seal import WeakKey
-    from bot.cli.configured import NotConfigured, policy_file, settings
-
-    configured = settings()
+    configured = settings(Settings)
     policy = policy_file(configured.policy)
     logs.configure()
     try:
-        asyncio.run(wiring.run_until_stopped(configured, policy))
-    except WeakKey as error:
-        raise NotConfigured([f"PORTCULLIS_SECRET_KEY is too weak: {error}"]) from None
+        finished(_run(configured, policy))
     except OSError as error:
         where = f"{configured.http_host}:{configured.http_port}"
         raise NotConfigured(
-            [f"cannot listen at {where} or reach the database: {error.strerror or error}"]
+            [f"cannot listen at {where} (PORTCULLIS_HTTP_HOST, PORTCULLIS_HTTP_PORT): {_bare(cause(error))}"]
         ) from None
-    except sqlite3.Error as error:
-        raise NotConfigured([f"PORTCULLIS_DATABASE_URL cannot be opened: {error}"]) from None
     return 0
+
+
+async def _run(configured: "Settings", policy: "Policy") -> None:
+    from bot import wiring
+    from bot.cli.configured import prepare_ledger
+
+    await prepare_ledger(configured.database_url)  # what is wrong with it is told here, in one line
+    await wiring.run_until_stopped(configured, policy)
+
+
+def _bare(text: str) -> str:
+    """asyncio says the address again before it says what is wrong with it."""
+    return text.rpartition("): ")[2]

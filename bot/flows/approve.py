@@ -33,7 +33,7 @@ class Signature:
 async def openable(ledger: Ledger, policy: Policy, asker: Asker, request_id: str) -> ChangeRequest:
     """The request that the second-factor modal is about. Raises Refusal before anybody types a code in vain."""
     actor = asker.actor(policy)
-    return await ledger.read(lambda tx: _signable(tx, policy, actor, request_id))
+    return await ledger.read(lambda tx: _signable(tx, policy, actor, request_id, lock=False))
 
 
 async def sign(ledger: Ledger, policy: Policy, check: CodeCheck, signature: Signature) -> None:
@@ -60,8 +60,10 @@ async def sign(ledger: Ledger, policy: Policy, check: CodeCheck, signature: Sign
         raise refused
 
 
-def _signable(tx: Transaction, policy: Policy, actor: Actor, request_id: str) -> ChangeRequest:
-    request = known_request(tx, request_id)
+def _signable(
+    tx: Transaction, policy: Policy, actor: Actor, request_id: str, *, lock: bool = True
+) -> ChangeRequest:
+    request = known_request(tx, request_id, lock=lock)
     # One whose time is over is closed by the next evaluation; nobody should type a code for it until then.
     state = RequestState.EXPIRED if request.is_open and tx.now >= request.expires_at else request.state
     if state is not RequestState.AWAITING_APPROVAL:

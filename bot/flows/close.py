@@ -32,11 +32,13 @@ async def reject(
 async def rejectable(ledger: Ledger, policy: Policy, asker: Asker, request_id: str) -> ChangeRequest:
     """The request that the reject modal is about. Raises Refusal."""
     actor = asker.actor(policy)
-    return await ledger.read(lambda tx: _rejectable(tx, policy, actor, request_id))
+    return await ledger.read(lambda tx: _rejectable(tx, policy, actor, request_id, lock=False))
 
 
-def _rejectable(tx: Transaction, policy: Policy, actor: Actor, request_id: str) -> ChangeRequest:
-    request = known_request(tx, request_id)
+def _rejectable(
+    tx: Transaction, policy: Policy, actor: Actor, request_id: str, *, lock: bool = True
+) -> ChangeRequest:
+    request = known_request(tx, request_id, lock=lock)
     if not request.may_become(RequestState.REJECTED):
         raise Refusal("not-awaiting-approval", {"request": request.id, "state": request.state.value})
     may_fill_a_seat(policy, request, actor.person or "", tx.now)

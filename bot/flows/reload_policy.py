@@ -1,14 +1,23 @@
 """Put a policy in force: recorded at start and at each reload; a bad file leaves the old one in force and says so."""
 
+from dataclasses import replace
+from pathlib import Path
+
 from pydantic import JsonValue
 
 from bot.domain.audit import Fact
 from bot.flows import owing
-from bot.policy import Policy, PolicyError
+from bot.gates import GATES
+from bot.policy import Policy, PolicyError, load
 from bot.ports import Ledger, Transaction
 
 IN_FORCE = "policy-in-force"
 SUBJECT = "policy"
+
+
+def load_policy(path: Path) -> Policy:
+    """The policy of a file, read with all gates of the product. Raises PolicyError with every problem of it."""
+    return load(path, {name: gate.parameters for name, gate in GATES.items()})
 
 
 class PolicyHolder:
@@ -46,7 +55,7 @@ async def put_in_force(ledger: Ledger, policy: Policy) -> bool:
 
 async def refuse(ledger: Ledger, policy: Policy, error: PolicyError) -> None:
     """Record that a reload was refused; `policy` stays in force."""
-    problems: list[JsonValue] = [str(p) for p in error.problems[:5]]
+    problems: list[JsonValue] = [str(replace(p, file=Path(p.file).name)) for p in error.problems[:5]]
     facts: dict[str, JsonValue] = {
         "in_force": policy.digest,
         "problems": problems,

@@ -45,9 +45,10 @@ def _elsewhere(policy: Policy, role: Role) -> tuple[str, ...]:
 
 
 def first_responder(policy: Policy, now: datetime) -> str | None:
-    """Who answers for an incident: on call in the rotation that the escalation begins with, else in the first."""
+    """Who answers for an incident: on call in the rotation that the escalation names first, or, where it names
+    none, in the first that the policy has. A rotation that another system holds names nobody here."""
     named = [target.on_call for step in policy.escalation for target in step.notify if target.on_call]
-    found = (on_call(policy, rotation, now) for rotation in (*named, *policy.on_call))
+    found = (on_call(policy, rotation, now) for rotation in named or policy.on_call)
     return next((person for person in found if person is not None), None)
 
 

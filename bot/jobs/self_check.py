@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,9 @@ class SelfCheck:
         owed: Mapping[str, Owed[Any]],
         metrics: Metrics,
         connected: Callable[[], int] | None,
+        seconds: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`connected` counts the Socket Mode connections; None without Socket Mode. `seconds` never goes back."""
         self._ledger = ledger
         self._clock = clock
         self._in_force = in_force
@@ -44,20 +46,30 @@ class SelfCheck:
         self._owed = owed
         self._metrics = metrics
         self._connected = connected
-        self._moved: dict[str, tuple[int, float]] = {}
+        self._seconds = seconds
+        began = seconds()
+        self._moved = {name: (pulse.rounds, began) for name, pulse in pulses.items()}
+        self._looked = began  # when the figures were last refreshed
 
     async def run(self) -> None:
         """Refresh the figures until cancelled."""
         while True:
-            for name, pulse in self._pulses.items():
-                rounds, _ = self._moved.get(name, (-1, 0.0))
-                if pulse.rounds != rounds:
-                    self._moved[name] = (pulse.rounds, time.monotonic())
             try:
-                await self._figures()
+                await self.look()
             except Exception:
                 log.exception("self-check.failed")
             await asyncio.sleep(EVERY)
+
+    async def look(self) -> None:
+        """Refresh the figures once. Raises what the database raises."""
+        self._note_rounds()
+        await self._figures()
+        self._looked = self._seconds()
+
+    def _note_rounds(self) -> None:
+        for name, pulse in self._pulses.items():
+            if pulse.rounds != self._moved[name][0]:
+                self._moved[name] = (pulse.rounds, self._seconds())
 
     async def _figures(self) -> None:
         loops = self._metrics.loops
@@ -70,22 +82,29 @@ class SelfCheck:
         loops.open_requests = await self._ledger.read(lambda tx: len(tx.requests.open()))
 
     async def health(self) -> Health:
-        """The state of now: the database is asked, the rest is what the last look saw."""
-        checks = {"database": await self._database(), "memory": memory_mb() < MEMORY_LIMIT_MB}
+        """The state of now: the database is asked and the loops are looked at; what is overdue is from the last look,
+        and a look too long ago is an error itself."""
+        errors = tuple(self._standstill())
+        checks = {
+            "database": await self._database(),
+            "memory": memory_mb() < MEMORY_LIMIT_MB,
+            "loops": not errors,
+        }
         if self._connected is not None:
             checks["websocket"] = self._connected() > 0
-        errors = [
-            f"the {name} loop has not gone round for {STALLED:.0f} s"
-            for name, (_, at) in self._moved.items()
-            if time.monotonic() - at > STALLED
-        ]
-        errors += [
-            f"{name} are overdue by {late:.0f} s"
-            for name, late in self._metrics.loops.overdue_seconds.items()
-            if late > OVERDUE
-        ]
-        checks["loops"] = not errors
-        return Health(checks=checks, errors=tuple(errors))
+        return Health(checks=checks, errors=errors)
+
+    def _standstill(self) -> Iterator[str]:
+        self._note_rounds()
+        now = self._seconds()
+        for name, (_, at) in self._moved.items():
+            if now - at > STALLED:
+                yield f"the {name} loop has not gone round for {now - at:.0f} s"
+        for name, late in self._metrics.loops.overdue_seconds.items():
+            if late > OVERDUE:
+                yield f"{name} are overdue by {late:.0f} s"
+        if now - self._looked > STALLED:
+            yield f"what is overdue was last looked up {now - self._looked:.0f} s ago"
 
     async def _database(self) -> bool:
         try:

@@ -78,8 +78,6 @@ class Watch:
             # Something inside was cancelled. To pass it on would end this monitor for good, and silently.
             log.exception("watch.failed", environment=environment, monitor=monitor.name)
         except Exception:
-            # A colour that was not written is not known yet: the next reading writes it.
-            watched.kept_at = None
             log.exception("watch.failed", environment=environment, monitor=monitor.name)
 
     async def _age(self, policy: Policy) -> None:

@@ -84,9 +84,7 @@ def _cut_off(status: int, code: str, sentence: str) -> web.Response:
 
 def _in_words(request: web.Request, error: web.HTTPException) -> web.Response:
     if error.status == _NOT_FOUND:
-        return problem(
-            404, "not-found", "There is nothing at this address; docs/operations.md lists what is."
-        )
+        return problem(404, "not-found", "There is nothing at this address.")
     if error.status == _NO_SUCH_METHOD:
         allowed = error.headers.get("Allow", "")
         answer = problem(

@@ -5,6 +5,7 @@ that it cannot say (fractions, and whole numbers beyond 2**53) are kept as the t
 """
 
 import json
+from collections import Counter
 from typing import Final
 
 from pydantic import JsonValue
@@ -62,8 +63,7 @@ def _no_duplicates(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
     """Two values for one key: each reader would believe another one."""
     found = dict(pairs)
     if len(found) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = shown(next(key for key in keys if keys.count(key) > 1))
+        twice = shown(Counter(key for key, _ in pairs).most_common(1)[0][0])
         raise BadBody("key-twice", f"The key “{twice}” stands twice in one object; say it once.", twice)
     return found
 

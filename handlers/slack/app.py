@@ -11,7 +11,6 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 
 from handlers.slack import approve, incident_card, payloads, presses, reject, request_card, request_modal
 from handlers.slack import details as detailed
-from handlers.slack.blocks import Block
 from handlers.slack.context import SlackContext
 from handlers.slack.deploy import deploy
 from handlers.slack.env import env
@@ -76,12 +75,12 @@ def build_app(context: SlackContext) -> AsyncApp:
 
 def _suggest(context: SlackContext) -> Listener:
     async def listener(ack: AsyncAck, body: Body) -> None:
-        options: list[Block] = []
         try:
             action_id, typed = payloads.suggestion(body)
             options = request_modal.suggestions(context.policy, action_id, typed)
-        finally:
-            await ack(options=options)
+        except payloads.Malformed:
+            options = []
+        await ack(options=options)
 
     return listener
 

@@ -3,11 +3,13 @@
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+import structlog
 from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 
+log = structlog.get_logger(__name__)
 LIMIT: Final = 1024 * 1024
 TYPES: Final = frozenset({"application/x-www-form-urlencoded", "application/json"})
 PASSED_ON: Final = (
@@ -36,7 +38,12 @@ def slack_events(app: AsyncApp) -> Callable[[web.Request], Awaitable[web.Respons
             heard = AsyncBoltRequest(body=body, query=request.query_string, headers=headers)  # type: ignore[arg-type]
         except (ValueError, TypeError, AttributeError, RecursionError):
             return _no(400, "The body is no form or JSON as Slack sends them.")
-        answer = await app.async_dispatch(heard)
+        try:
+            answer = await app.async_dispatch(heard)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            # Our listeners catch everything themselves: Bolt stumbled over a payload that lacks what Slack's have.
+            log.warning("slack.malformed", error=type(error).__name__)
+            return _no(400, "The payload is not what Slack sends.")
         if answer.status == 401:  # noqa: PLR2004
             return _no(401, "The signature is missing, wrong or older than five minutes.")
         return await to_aiohttp_response(answer)

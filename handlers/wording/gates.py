@@ -64,6 +64,10 @@ ANY_GATE: Final[Mapping[str, Word]] = MappingProxyType(
         "registry-unreachable": say.registry_unreachable,
         "registry-not-configured": say.registry_not_configured,
         "gate-failed": say.gate_failed,
+        "another-run": lambda f: (
+            f"{f.text('request')} is rolling out {f.text('artifact')} here right now",
+            "It goes on by itself when that one has ended: two rollouts at once leave nobody knowing what runs.",
+        ),
     }
 )
 """Codes that mean the same whichever gate says them."""

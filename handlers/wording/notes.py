@@ -61,6 +61,10 @@ def _run(facts: Facts) -> str:
 REQUEST_NOTES: Final[Mapping[str, Word]] = MappingProxyType(
     {
         "approval-counted": lambda f, n: f"{_who(f, n)} approved, with a second factor ({f.text('method')}).",
+        "approval-lost": lambda f, n: (
+            f"{_who(f, n)}'s approval no longer counts (code: {f.text('why')}): the roles and the authors were "
+            "asked again before the start."
+        ),
         "approved": lambda _, __: "Every seat is filled: approved.",
         "revised": lambda f, _: (
             f"What is asked for changed ({changed(f)}): revision {f.text('revision')}. "
@@ -75,6 +79,10 @@ REQUEST_NOTES: Final[Mapping[str, Word]] = MappingProxyType(
         "unresolved": lambda f, _: (
             f"{_run(f)}: {deployer_said(f.text('outcome'))}. Look at the environment before anything else; "
             "it is not sent again by itself."
+        ),
+        "result-late": lambda f, _: (
+            f"{_run(f)} ended after all: {deployer_said(f.text('outcome'))}. It was held to be lost, and what was "
+            "decided since did not know of this."
         ),
     }
 )

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.domain.change_request import Start
+from bot.domain.refusal import Refusal
 from bot.flows.inquire import request_view
 from tests.flows.fakes import NEXT_DIGEST, NEXT_TAG, TAG, TUESDAY_TEN
 from tests.flows.policy_text import AUTHORS_MAY, ON_CALL_SEAT, ONE_SEAT, REWORDED
@@ -277,3 +278,25 @@ async def test_the_intent_names_who_approved_and_how(world: World) -> None:
         ("cy", "totp"),
     ]
     assert intended["facts"]["approved_by"][0]["at"] == TUESDAY_TEN.isoformat()
+
+
+@pytest.mark.requirement("P7")
+async def test_a_role_that_cannot_be_asked_is_a_no_that_names_its_source(world: World) -> None:
+    rotation = 'rotation: {people: [cy, bo, ada], handoff: "0 9 * * MON", starts: "2026-11-09"}'
+    await asked(world, (rotation, "pagerduty: {schedule: PABC123}"), ON_CALL_SEAT)
+    with pytest.raises(Refusal) as refused:
+        await world.sign("cy")
+    assert refused.value.code == "no-seat"
+    assert refused.value.facts["unanswered"] == ["on_call primary"]
+
+
+@pytest.mark.requirement("P8")
+@pytest.mark.parametrize(
+    "role", ["{people: [bo, sam], all_of: {github_team: acme/approvers}}", "{all_of: {oidc_role: Lead}}"]
+)
+async def test_a_team_that_cannot_be_asked_denies(world: World, role: str) -> None:
+    await asked(world, ("{people: [bo, sam]}", role), ONE_SEAT, ("{people: [ada, vic]}", "{people: [vic]}"))
+    with pytest.raises(Refusal) as refused:
+        await world.sign("bo")
+    assert refused.value.code == "no-seat"
+    assert len(refused.value.facts["unanswered"]) == 1  # type: ignore[arg-type]

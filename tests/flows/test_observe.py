@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.environment import Colour
+from bot.domain.environment import Colour, Reading
 from bot.flows import observe
 from bot.flows.inquire import environments, incident_view
 from tests.flows.fakes import TUESDAY_TEN
@@ -195,7 +195,7 @@ async def test_a_change_that_could_not_be_written_is_found_again_by_the_next_rea
     await see(calm, "RR")
     watched = calm.watched["production/api"]
     monitor = calm.policy.environments["production"].monitors[0]
-    reading = observe.Reading(colour=RED, code="probe", at=calm.clock.now())
+    reading = Reading(colour=RED, code="probe", at=calm.clock.now())
     with pytest.raises(OSError, match="disk full"):
         await observe.observe(Broken(), calm.policy, "production", monitor, reading, watched)  # type: ignore[arg-type]
     await see(calm, "R")
@@ -298,6 +298,18 @@ async def test_a_deployment_long_before_is_not_named(calm: World) -> None:
 async def test_an_environment_that_left_the_policy_is_left_alone(calm: World) -> None:
     monitor = calm.policy.environments["dev"].monitors[0]
     before = len(await calm.entries())
-    reading = observe.Reading(colour=RED, code="probe", at=TUESDAY_TEN)
+    reading = Reading(colour=RED, code="probe", at=TUESDAY_TEN)
     await observe.observe(calm.ledger, calm.policy, "attic", monitor, reading, observe.Watched())
     assert len(await calm.entries()) == before
+
+
+async def test_nobody_of_another_rotation_answers_for_one_that_another_system_holds(world: World) -> None:
+    await world.reload(
+        (
+            'primary: {rotation: {people: [cy, bo, ada], handoff: "0 9 * * MON", starts: "2026-11-09"}}',
+            'primary: {pagerduty: {schedule: PABC123}}\n  shadow: {rotation: {people: [vic], handoff: "0 9 * * MON"}}',
+        )
+    )
+    await world.green()
+    await see(world, "RRR")
+    assert (await world.incident()).on_call is None

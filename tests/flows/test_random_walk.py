@@ -195,6 +195,7 @@ class Walk:
     async def end(self) -> None:
         """Left alone, everything comes to an end, and the trail tells all of it."""
         self.world.deployer.during = None
+        self.world.registry.silent = False
         await self.world.pass_time(12 * DAY)
         await self.check()
         assert await self.world.ledger.read(lambda tx: tx.requests.open()) == []

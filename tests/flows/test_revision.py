@@ -169,8 +169,8 @@ async def test_an_old_version_of_what_was_shown_cannot_be_signed(half_approved: 
     shown = await world.request()
     await world.reload(REWORDED)
     await world.run_timers()
-    seen = {"revision": shown.revision, "fingerprint": shown.fingerprint}
-    assert await world.refusal_of_signing("cy", **seen) == "changed-since"
+    old, fingerprint = shown.revision, shown.fingerprint
+    assert await world.refusal_of_signing("cy", revision=old, fingerprint=fingerprint) == "changed-since"
     now = await world.request()
     assert (
         await world.refusal_of_signing("cy", revision=now.revision, fingerprint=shown.fingerprint)

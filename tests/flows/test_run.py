@@ -1,5 +1,7 @@
 """The call to the deployer: intent first, called once, looked up after a crash, and its end told."""
 
+from typing import Any
+
 import pytest
 
 from bot.domain.artifact import Artifact
@@ -220,3 +222,22 @@ async def test_a_result_that_comes_after_all_is_told_and_changes_nothing(intende
     assert (await world.types("run/DEP-1/1"))[-1] == "run.result-late"
     assert "result-late" in await world.told("request-note")
     assert len(world.deployer.started) == 1
+
+
+async def test_two_processes_that_saw_the_same_intent_call_once(intended: World) -> None:
+    world = intended
+
+    class Slower:
+        """A second process: between its look and its claim the first one does everything."""
+
+        async def read(self, query: Any) -> Any:
+            seen = await world.ledger.read(query)
+            await call(world)
+            return seen
+
+        async def write(self, step: Any) -> Any:
+            return await world.ledger.write(step)
+
+    await carry_out(Slower(), world.deployers, world.policy, "DEP-1/1")
+    assert len(world.deployer.started) == 1
+    assert await world.state_of() == "live"

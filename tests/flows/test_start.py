@@ -1,6 +1,7 @@
 """Starting: at once with the last seat, by itself where the request said when, else when somebody presses Start."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ SATURDAY = datetime(2026, 11, 14, 15, 0, tzinfo=UTC)
 MONDAY_MIDNIGHT = datetime(2026, 11, 16, 5, 0, tzinfo=UTC)
 
 
-async def soaking(world: World, **changes: object) -> World:
+async def soaking(world: World, **changes: Any) -> World:
     """DEP-1 is approved, and its artifact soaks for 40 more minutes."""
     await world.ready()
     await world.prove(NEXT_TAG, NEXT_DIGEST, soaked=20 * MINUTE)

@@ -12,7 +12,7 @@ from storage.retention import Retention
 from storage.verification import verify
 from tests.conftest import FakeClock
 from tests.storage import builders as a
-from tests.storage.test_owed import states, take
+from tests.storage.owing import states, take
 
 DAY = timedelta(days=1)
 

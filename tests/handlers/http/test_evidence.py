@@ -201,6 +201,7 @@ NOT_JSON = [
     (b'{"details": {"x": -Infinity}}', "not-json"),
     (b'{"kind": "scan", "kind": "build"}', "key-twice"),
     (b'{"details": {"a": {"b": 1, "b": 2}}}', "key-twice"),
+    (b'{"details": {' + b"".join(b'"%d": 1, ' % n for n in range(70_000)) + b'"69999": 2}}', "key-twice"),
     (b"[" * 500_000, "too-deep"),
     (b'{"details":' * 90_000, "too-deep"),
     (b'{"details": {"a": ' + b"[" * 100 + b"]" * 100 + b"}}", "too-deep"),

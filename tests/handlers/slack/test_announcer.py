@@ -21,7 +21,8 @@ from handlers.slack.announcer import REPLY_LIVES, REPLY_USES, Announcer
 from handlers.slack.context import SlackContext
 from handlers.slack.web_api import SlackApi
 from storage.ledger import Ledger
-from tests.handlers.slack.conftest import MINUTE, NOW, ClockOf, Stub, incident, request
+from tests.handlers.slack.conftest import ClockOf, Stub
+from tests.handlers.slack.examples import MINUTE, NOW, incident, request
 
 FLOWS = Path(__file__).resolve().parents[3] / "bot" / "flows"
 

@@ -13,7 +13,7 @@ from bot.policy import Policy
 from handlers.slack import answers, approve, details, env, help, notes, reject, request_modal  # noqa: A004
 from handlers.slack.voice import Voice
 from handlers.wording.notes import INCIDENT_NOTES, POLICY_NOTICES, REQUEST_NOTES
-from tests.handlers.slack.conftest import (
+from tests.handlers.slack.examples import (
     BLOCKED,
     EVERY_STATE,
     MINUTE,

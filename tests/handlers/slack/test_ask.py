@@ -13,7 +13,7 @@ from bot.flows.request import Ask
 from bot.policy import Policy
 from handlers.slack.ask import ask, start
 from handlers.slack.payloads import Command, as_typed, request_id
-from tests.handlers.slack.conftest import NOW, make_policy
+from tests.handlers.slack.examples import NOW, make_policy
 
 COMMAND = Command(
     asker=Asker(team="T0ACME", user="U01LIN"), name="/deploy", text="", trigger_id="1.2", channel="C0TALK"

@@ -15,7 +15,7 @@ from handlers.slack.blocks import (
     reader_time,
     sections,
 )
-from tests.handlers.slack.conftest import NOW, accepted_by_slack
+from tests.handlers.slack.examples import NOW, accepted_by_slack
 
 ZONE = ZoneInfo("America/New_York")
 

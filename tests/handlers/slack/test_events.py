@@ -7,7 +7,8 @@ from urllib.parse import urlencode
 import pytest
 
 from storage.ledger import Ledger
-from tests.handlers.slack.conftest import TEAM, People
+from tests.handlers.slack.conftest import People
+from tests.handlers.slack.examples import TEAM
 
 FORM = urlencode(
     {

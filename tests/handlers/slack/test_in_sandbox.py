@@ -28,7 +28,8 @@ from sandbox.server import Sandbox
 from sandbox.workspace import Workspace
 from storage.ledger import Ledger
 from storage.owed import DeliveryTable
-from tests.handlers.slack.conftest import DIGEST, SECRET, TEAM, serve, until
+from tests.handlers.slack.conftest import serve, until
+from tests.handlers.slack.examples import DIGEST, SECRET, TEAM
 
 ROOT = Path(__file__).resolve().parents[3]
 LIN, ADA, BO = "U01LIN", "U02ADA", "U03BO"

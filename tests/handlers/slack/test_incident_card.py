@@ -7,7 +7,7 @@ from bot.domain.incident import IncidentState
 from bot.flows.inquire import IncidentView
 from bot.policy import Policy
 from handlers.slack.incident_card import render
-from tests.handlers.slack.conftest import (
+from tests.handlers.slack.examples import (
     MINUTE,
     NOW,
     accepted_by_slack,

@@ -14,7 +14,7 @@ from bot.domain.outcome import Status
 from bot.domain.quorum import Quorum, SeatHeld
 from bot.policy import Policy
 from handlers.slack.request_card import render
-from tests.handlers.slack.conftest import (
+from tests.handlers.slack.examples import (
     BLOCKED,
     EVERY_STATE,
     HOUR,
@@ -174,7 +174,7 @@ names = st.text(alphabet="abcdefghij-", min_size=1, max_size=63)
     st.sampled_from([READY, WAITING, BLOCKED]),
 )
 def test_long_names_keep_the_limits(name: str, reason: str, roles: list[str], ready: object) -> None:
-    from tests.handlers.slack.conftest import make_policy
+    from tests.handlers.slack.examples import make_policy
 
     seats = tuple(SeatHeld((role, role), None) for role in roles)
     asked = replace(

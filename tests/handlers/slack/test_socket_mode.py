@@ -13,7 +13,8 @@ from handlers.slack.app import build_app
 from handlers.slack.context import SlackContext
 from handlers.slack.socket_mode import SocketMode
 from storage.ledger import Ledger
-from tests.handlers.slack.conftest import TEAM, serve, until
+from tests.handlers.slack.conftest import serve, until
+from tests.handlers.slack.examples import TEAM
 
 
 @dataclass

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from bot.domain.outcome import GateOutcome, Status
 from bot.gates import GATES
 from handlers.wording.gates import ANY_GATE, SENTENCES, SIGNS, WORDS, line
-from tests.handlers.slack.conftest import BLOCKED, CLOSED, HOUR, NOW, PASSED, VULNERABLE, ago, gate
+from tests.handlers.slack.examples import BLOCKED, CLOSED, HOUR, NOW, PASSED, VULNERABLE, ago, gate
 
 FOLDER = Path(__file__).resolve().parents[3] / "bot" / "gates"
 VERDICTS = {"preferred", "allowed"}  # the calendar's code is its verdict's value

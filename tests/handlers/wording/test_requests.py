@@ -6,7 +6,7 @@ from bot.domain.change_request import RequestState, Start
 from bot.domain.deployment import RunState
 from handlers.wording.requests import SIGNS, STATE_WORDS, deployer_said, headline
 from handlers.wording.times import utc
-from tests.handlers.slack.conftest import BLOCKED, EVERY_STATE, NOW, READY, WAITING, request
+from tests.handlers.slack.examples import BLOCKED, EVERY_STATE, NOW, READY, WAITING, request
 
 
 def test_every_state_has_a_sign_and_words() -> None:

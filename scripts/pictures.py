@@ -1,0 +1,82 @@
+"""Makes the pictures of the README and docs: drives the demo and photographs it in Chromium."""
+
+import asyncio
+import shutil
+import sys
+
+from playwright.async_api import Page, async_playwright
+
+from examples.demo import ROOT, free_ports, running
+from examples.tour import ADA, CY, DEPLOYMENTS, INCIDENTS, LIN, Tour
+from sandbox.client import SandboxClient
+
+PICTURES = ROOT / "docs" / "pictures"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+]
+
+
+async def shot(page: Page, name: str) -> None:
+    """One picture, once the page is quiet."""
+    await page.wait_for_timeout(600)
+    await page.screenshot(path=PICTURES / f"{name}.png")
+
+
+async def story(page: Page, tour: Tour) -> None:
+    """The journey, photographed where it is worth a look."""
+    await page.goto(tour.run.url("sandbox"))
+    await tour.command(LIN, "Lin", "request catalogue bad5eed ticket=CHG-1206 Fix the banner")
+    await tour.told(LIN, "Lin", "CVE-2026-1234")
+    reason = "Retry card captures on timeouts"
+    await tour.command(LIN, "Lin", f"request catalogue b81e6f0 ticket=CHG-1207 {reason}")
+    card = await tour.message(DEPLOYMENTS, "b81e6f0", "Approve")
+    await shot(page, "sandbox")
+    await tour.press(ADA, "Ada", "Approve", card, DEPLOYMENTS)
+    await tour.modal(ADA, "Ada", "b81e6f0")
+    await become(page, "Ada Lopez")
+    await shot(page, "approve")
+    await tour.slack.submit(ADA, {"code": tour.run.code("ada")})
+    await tour.slack.close(ADA, everything=True)
+    await tour.message(DEPLOYMENTS, "b81e6f0", "Live")
+    await shot(page, "live")
+    await tour.world("/health", {"health": "error"})
+    incident = await tour.message(INCIDENTS, "RED", f"<@{CY}>")
+    await become(page, "Cy Mora")
+    await page.get_by_text("incidents", exact=True).first.click()
+    await shot(page, "incident")
+    await tour.press(CY, "Cy", "Acknowledge", incident, INCIDENTS)
+    await page.goto(tour.run.url("world"))
+    await shot(page, "world")
+
+
+async def become(page: Page, name: str) -> None:
+    """Switch the persona."""
+    await page.locator(".persona summary").click()
+    await page.get_by_role("radio", name=name).click()
+
+
+async def main() -> int:
+    """Write the pictures."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    folder = ROOT / "var" / "pictures"
+    async with (
+        running("readiness", folder, free_ports()) as run,
+        SandboxClient(run.url("sandbox")) as slack,
+        async_playwright() as playwright,
+    ):
+        browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        page = await browser.new_page(viewport={"width": 1280, "height": 860})
+        try:
+            await story(page, Tour(run, slack))
+        finally:
+            await page.screenshot(path=folder / "last.png")
+            await browser.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))

@@ -1,0 +1,176 @@
+"""`portcullis doctor`: every need is tried, nothing is made or changed, and no answer of Slack's is repeated."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from aiohttp import web
+
+from tests.cli.conftest import Host
+
+AUTH = {"ok": True, "team": "Acme", "user": "portcullis", "team_id": "T1", "user_id": "U1"}
+
+
+@contextmanager
+def slack(answer: object, *, status: int = 200) -> Iterator[tuple[str, list[str]]]:
+    """A Web API that answers everything alike, and the tokens it saw."""
+    loop = asyncio.new_event_loop()
+    seen: list[str] = []
+
+    async def method(request: web.Request) -> web.Response:
+        seen.append(request.headers.get("Authorization", ""))
+        if isinstance(answer, str):
+            return web.Response(text=answer, content_type="text/html", status=status)
+        return web.json_response(answer, status=status)
+
+    async def start() -> tuple[web.AppRunner, int]:
+        app = web.Application()
+        app.router.add_route("*", "/api/{method}", method)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        return runner, runner.addresses[0][1]
+
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    runner, port = asyncio.run_coroutine_threadsafe(start(), loop).result(10)
+    try:
+        yield f"http://127.0.0.1:{port}/api/", seen
+    finally:
+        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+
+
+@pytest.fixture
+def patient(host: Host, monkeypatch: pytest.MonkeyPatch) -> Host:
+    """A host whose address is free."""
+    monkeypatch.setenv("PORTCULLIS_HTTP_PORT", "0")
+    return host
+
+
+def lines(out: str) -> dict[str, tuple[str, str]]:
+    """What was said, by the name of the check."""
+    found = {}
+    for line in out.splitlines():
+        word, _, rest = line.partition(" ")
+        name, _, text = rest.strip().partition(": ")
+        found[name] = (word, text)
+    return found
+
+
+@pytest.mark.requirement("C1")
+def test_all_is_well_is_status_0(patient: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    patient.call("enroll", "ada")
+    with slack(AUTH) as (url, seen):
+        monkeypatch.setenv("PORTCULLIS_SLACK_API_URL", url)
+        ended = patient.call("doctor")
+    assert (ended.status, ended.err) == (0, "")
+    said = lines(ended.out)
+    assert {word for word, _ in said.values()} == {"ok"}
+    assert said["Slack"][1] == "workspace Acme, as portcullis"
+    assert said["database"][1] == "schema 0001"
+    assert (
+        said["second factors"][1] == "1 of 5 people enrolled; not yet: bo, cy, lin, vic (portcullis enroll)"
+    )
+    assert said["address"][1] == "127.0.0.1:0 is free"
+    assert seen == ["Bearer xoxb-hunter2-bot"]
+
+
+def test_socket_mode_is_tried_where_it_is_set_up(patient: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLACK_APP_TOKEN", "xapp-1-hunter2")
+    with slack(AUTH | {"url": "wss://127.0.0.1/link?ticket=hunter2"}) as (url, seen):
+        monkeypatch.setenv("PORTCULLIS_SLACK_API_URL", url)
+        ended = patient.call("doctor")
+    assert ended.status == 0
+    assert lines(ended.out)["Socket Mode"] == ("ok", "the app-level token opens connections")
+    assert seen == ["Bearer xoxb-hunter2-bot", "Bearer xapp-1-hunter2"]
+    assert "hunter2" not in ended.out
+
+
+def test_a_dead_slack_is_status_1_and_the_rest_is_tried_all_the_same(
+    patient: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PORTCULLIS_SLACK_API_URL", "http://127.0.0.1:1/api/")
+    ended = patient.call("doctor")
+    assert ended.status == 1
+    said = lines(ended.out)
+    assert said["Slack"][0] == "WRONG"
+    assert said["Slack"][1]
+    assert [name for name, (word, _) in said.items() if word == "WRONG"] == ["Slack"]
+    assert "Traceback" not in ended.out + ended.err
+    assert "hunter2" not in ended.out + ended.err
+
+
+REFUSALS = [
+    ({"ok": False, "error": "invalid_auth"}, 200, "Slack refuses it: invalid_auth"),
+    ({"ok": False, "error": "<b>hunter2"}, 200, "what answers at PORTCULLIS_SLACK_API_URL is not Slack"),
+    ("<html>hunter2 gateway</html>", 200, "what answers at PORTCULLIS_SLACK_API_URL is not Slack"),
+    ("<html>hunter2 gateway</html>", 502, "what answers at PORTCULLIS_SLACK_API_URL is not Slack"),
+    (["hunter2"], 200, "what answers at PORTCULLIS_SLACK_API_URL is not Slack"),
+]
+
+
+@pytest.mark.parametrize(("answer", "status", "text"), REFUSALS)
+def test_what_slack_refuses_is_told_by_its_code_alone(
+    patient: Host, monkeypatch: pytest.MonkeyPatch, answer: object, status: int, text: str
+) -> None:
+    with slack(answer, status=status) as (url, _):
+        monkeypatch.setenv("PORTCULLIS_SLACK_API_URL", url)
+        ended = patient.call("doctor")
+    assert (ended.status, lines(ended.out)["Slack"]) == (1, ("WRONG", text))
+    assert "hunter2" not in ended.out + ended.err
+
+
+def test_the_doctor_makes_no_database(patient: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    with slack(AUTH) as (url, _):
+        monkeypatch.setenv("PORTCULLIS_SLACK_API_URL", url)
+        ended = patient.call("doctor")
+    assert ended.status == 0
+    assert lines(ended.out)["database"][1] == "not there yet; `run` makes it, at schema 0001"
+    assert not patient.database.exists()
+
+
+def test_a_database_of_a_newer_version_is_wrong(patient: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    patient.write_entries(1)
+    patient.alter("UPDATE alembic_version SET version_num = '9999'")
+    with slack(AUTH) as (url, _):
+        monkeypatch.setenv("PORTCULLIS_SLACK_API_URL", url)
+        ended = patient.call("doctor", "--json")
+    assert (ended.status, ended.json["ok"]) == (1, False)
+    (database,) = [c for c in ended.json["checks"] if c["name"] == "database"]
+    assert database["text"].startswith("the database is at schema 9999")
+
+
+def test_an_address_in_use_is_told(patient: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    with slack(AUTH) as (url, _), socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        monkeypatch.setenv("PORTCULLIS_HTTP_PORT", str(port))
+        monkeypatch.setenv("PORTCULLIS_SLACK_API_URL", url)
+        ended = patient.call("doctor")
+    assert lines(ended.out)["address"] == (
+        "ok",
+        f"127.0.0.1:{port} is in use: by the bot, if it runs; otherwise it cannot start",
+    )
+
+
+def test_an_address_that_is_not_ours_is_wrong(patient: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORTCULLIS_HTTP_HOST", "192.0.2.1")
+    with slack(AUTH) as (url, _):
+        monkeypatch.setenv("PORTCULLIS_SLACK_API_URL", url)
+        ended = patient.call("doctor")
+    assert (ended.status, lines(ended.out)["address"][0]) == (1, "WRONG")
+
+
+@pytest.mark.requirement("C1")
+def test_missing_settings_are_status_2(patient: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SLACK_BOT_TOKEN")
+    ended = patient.call("doctor")
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err == "portcullis: SLACK_BOT_TOKEN is missing\n"
