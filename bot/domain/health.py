@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-CRITICAL = frozenset({"database", "websocket", "loops"})
+CRITICAL = frozenset({"database", "websocket"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,7 +92,18 @@ def decide(tx: Transaction, policy: Policy, request_id: str, collected: Snapshot
         _wait_for_sources(tx, policy, request, bound)
     else:
         bound = replace(bound, readiness=beside(readiness, running))  # it holds, and refuses nothing
+        if first or revised:  # not at every judgement: what closes each night would keep it alive for ever
+            bound = _living(policy, bound)
         _advance(tx, policy, request, _opened(tx, policy, bound, revised=revised), snapshot)
+
+
+def _living(policy: Policy, request: ChangeRequest) -> ChangeRequest:
+    """A request that waits for a known instant does not expire before it: its lifetime counts from there."""
+    readiness = request.readiness
+    if readiness is None or readiness.waits_until is None:
+        return request
+    lifetime = policy.environments[request.environment].approval.expires
+    return replace(request, expires_at=max(request.expires_at, readiness.waits_until + lifetime))
 
 
 def _report_mismatch(tx: Transaction, policy: Policy, request: ChangeRequest, snapshot: Snapshot) -> None:

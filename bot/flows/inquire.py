@@ -7,6 +7,7 @@ from bot.domain.approval import Approval
 from bot.domain.change_request import ChangeRequest, RequestState
 from bot.domain.deployment import Run
 from bot.domain.environment import EnvironmentStatus
+from bot.domain.evidence import Evidence, EvidenceKind, newest
 from bot.domain.incident import Incident
 from bot.domain.outcome import GateOutcome
 from bot.domain.quorum import Quorum
@@ -33,6 +34,7 @@ class RequestView:
     runs: tuple[Run, ...]
     place: Place | None
     now: datetime
+    build: Evidence | None = None  # what CI said of the build: commit and authors (P10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,7 @@ def view_of(tx: Transaction, policy: Policy, request: ChangeRequest) -> RequestV
         runs=tuple(tx.runs.of(request.id)),
         place=tx.place(request.id, "card"),
         now=tx.now,
+        build=newest(tx.evidence.about(request.service, artifact=request.artifact.tag), EvidenceKind.BUILD),
     )
 
 

@@ -91,9 +91,8 @@ def _write_result(tx: Transaction, policy: Policy, run_id: str, result: RunResul
         if tx.evidence.get(deployed.id) is None:
             tx.evidence.put(deployed, Fact(type="evidence.accepted"))
     _end_request(tx, policy, ended)
-    for request in tx.requests.open(
-        service=run.service
-    ):  # what runs, and what they would roll back to, changed
+    # What runs there changed, and with it what the others would roll back to.
+    for request in tx.requests.open(service=run.service):
         owing.evaluate_at(tx, request, tx.now)
 
 

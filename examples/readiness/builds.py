@@ -55,7 +55,11 @@ class Build:
             return {"kind": kind, **about, "outcome": outcome, "at": at.isoformat(), **more}
 
         return [
-            said("build", staged - timedelta(minutes=20), details={"authors": list(self.authors)}),
+            said(
+                "build",
+                staged - timedelta(minutes=20),
+                details={"commit": self.tag, "authors": list(self.authors)},
+            ),
             said(
                 "scan",
                 staged - timedelta(minutes=15),

@@ -12,13 +12,14 @@ from bot.flows.inquire import RequestView
 from bot.policy import Policy
 from handlers.slack.blocks import Block, Message, actions, button, escape, message
 from handlers.slack.voice import Voice
-from handlers.wording.facts import plural, short_digest
+from handlers.wording.facts import Facts, plural, short_digest
 from handlers.wording.gates import SIGNS, WORDS
 from handlers.wording.requests import KINDS, headline
 from handlers.wording.times import ago
 
 GATE_LINES: Final = 5
 MOST_BAD: Final = 3
+MOST_AUTHORS: Final = 3
 REASON_SHOWN: Final = 160
 APPROVE, REJECT, DETAILS, START = "request_approve", "request_reject", "request_details", "request_start"
 """The action_ids of its buttons."""
@@ -31,7 +32,7 @@ def render(view: RequestView, policy: Policy) -> Message:
     if request.is_open or request.state is RequestState.REFUSED:
         lines += gate_lines(request, voice, most=GATE_LINES)
     lines += [line for line in (_seats(view, voice), _could(view, voice), _next(view, voice)) if line]
-    lines.append(identity(request))
+    lines.append(" · ".join(part for part in (source(view), identity(request)) if part))
     return message(lines, *actions(*_buttons(request, view)))
 
 
@@ -136,6 +137,20 @@ def _next(view: RequestView, voice: Voice) -> str | None:
     if request.state in (RequestState.AWAITING_APPROVAL, RequestState.APPROVED):
         return f"{text} · expires {escape(voice.when(request.expires_at))}"
     return text
+
+
+def source(view: RequestView) -> str:
+    """The commit and its authors, as CI stated them with the build (P10); nothing where it did not."""
+    if view.build is None or not view.request.is_open:
+        return ""
+    facts = Facts(view.build.details)
+    commit, authors = facts.text("commit", ""), facts.texts("authors")
+    parts = [f"commit `{escape(commit, 12)}`"] if commit else []
+    if authors:
+        shown = ", ".join(escape(a, 40) for a in authors[:MOST_AUTHORS])
+        more = f" and {len(authors) - MOST_AUTHORS} more" if len(authors) > MOST_AUTHORS else ""
+        parts.append(f"by {shown}{more}")
+    return "Source: " + " ".join(parts) if parts else ""
 
 
 def identity(request: ChangeRequest) -> str:

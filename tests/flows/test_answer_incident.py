@@ -103,3 +103,13 @@ async def test_green_closes_what_was_acknowledged(red: World) -> None:
     await red.see("production", "db", Colour.GREEN)
     incident = await red.incident()
     assert (incident.state.value, incident.acknowledged_by, incident.resolved_by) == ("resolved", "cy", None)
+
+
+async def test_a_cause_that_goes_away_opens_nothing_that_a_person_resolved(red: World) -> None:
+    for _ in range(3):
+        red.clock.advance(30 * SECOND)
+        await red.see("production", "api", Colour.RED)
+    await resolve(red.ledger, red.policy, red.asker("cy"), "INC-1")
+    red.clock.advance(SECOND)
+    await red.see("production", "db", Colour.GREEN)
+    assert await red.incidents() == []

@@ -271,6 +271,9 @@ async def test_a_signature_of_an_earlier_revision_fills_no_seat(world: World) ->
 
 async def test_the_intent_names_who_approved_and_how(world: World) -> None:
     await asked(world)
+    await world.approve("vic")
+    await world.reload(REWORDED)  # and Vic's approval is void
+    await world.run_timers()
     await world.approve("ada", "cy")
     (intended,) = [e for e in await world.entries("run/DEP-1/1") if e["type"] == "run.intended"]
     assert [(s["person"], s["method"]) for s in intended["facts"]["approved_by"]] == [

@@ -163,21 +163,40 @@ async def test_a_warning_without_a_reason_is_refused_and_passes_with_one(world: 
     assert await world.state_of("DEP-2") == "live"
 
 
+@pytest.mark.requirement("P6")
+async def test_a_request_that_waits_for_a_window_does_not_expire_before_it_opens(world: World) -> None:
+    await world.ready()
+    world.clock.at = FRIDAY_THREE_PM + 12 * HOUR  # the weekend, by the calendar of the policy
+    await world.ask(reason="Nobody is in a hurry")
+    await world.run_timers()
+    opens = (await world.request()).readiness.waits_until
+    assert opens is not None
+    assert opens - world.clock.at > DAY
+    assert (await world.request()).expires_at == opens + DAY
+    await world.pass_time(opens - world.clock.at)
+    assert await world.state_of() == "awaiting-approval"
+
+
 async def test_a_warning_that_comes_later_holds_the_start_until_it_is_over(world: World) -> None:
     """Asked for before the discouraged afternoon, without a reason; the soak ends within it."""
+    await world.reload(
+        ("expires: 24h\n    monitors:\n      - {name: api", "expires: 7d\n    monitors:\n      - {name: api")
+    )
     world.clock.at = FRIDAY_THREE_PM - 90 * MINUTE
     await world.ready()
     await world.prove("c0ffee1", "sha256:" + "c0fe" * 16, soaked=MINUTE)
     await world.ask(artifact="c0ffee1", start=Start(mode="next"))
     await world.run_timers()
-    await world.approve("ada", "cy")
+    await world.approve("ada", "vic")
     await world.deliveries()
     await world.pass_time(HOUR)
     assert await world.outcome("calendar") == ("warned", "discouraged")
     assert await world.state_of() == "approved"
     assert await world.told("request-answer") == ["held-by-warning"]
-    await world.pass_until(SATURDAY)
+    await world.pass_until(MONDAY_MIDNIGHT - SECOND)
     assert world.deployer.started == []
+    await world.pass_until(MONDAY_MIDNIGHT)  # allowed again, so the warning is over
+    assert await world.state_of() == "live"
 
 
 @pytest.mark.requirement("P9")
@@ -347,3 +366,36 @@ async def test_a_soak_is_not_believed_beyond_what_is_known_of_its_end(world: Wor
     await world.ask()
     await world.run_timers()
     assert await world.outcome("soak") == ("unknown", "never-deployed")
+
+
+@pytest.mark.requirement("P3")
+async def test_a_soak_is_judged_by_all_that_was_deployed_there_wherever_that_is(world: World) -> None:
+    """Nothing is promoted from dev; a version that replaced this one there has ended its soak all the same."""
+    await world.reload(
+        ("soak:               {in: staging, for: 1h}", "soak:               {in: dev, for: 1h}")
+    )
+    await world.ready()
+    await world.state("deployment", 3 * HOUR, environment="dev")
+    await world.state("deployment", 3 * HOUR - MINUTE, environment="dev", artifact=OLD_TAG, digest=OLD_DIGEST)
+    await world.ask()
+    await world.run_timers()
+    assert await world.outcome("soak") == ("blocked", "replaced-in-staging")
+
+
+async def test_a_calendar_that_closes_every_night_keeps_nothing_alive_for_ever(world: World) -> None:
+    """What waits when it is asked for lives a day from its opening; what could have started does not live on."""
+    weekdays = (
+        '    - {name: weekdays, environments: [production], start: "0 0 * * MON-FRI", until: "24:00"}\n'
+    )
+    await world.reload((weekdays, ""))
+    await world.ready()
+    await world.ask()
+    await world.run_timers()
+    await world.pass_time(DAY)
+    assert await world.state_of() == "expired"
+    await world.pass_time(5 * HOUR)  # Wednesday 15:00, closed until Thursday 10:00
+    await world.ask()
+    await world.run_timers()
+    assert (await world.request("DEP-2")).expires_at == TUESDAY_TEN + 3 * DAY
+    await world.pass_time(6 * DAY)
+    assert await world.state_of("DEP-2") == "expired"

@@ -252,14 +252,15 @@ class Stage:
     async def start_process(self) -> None:
         """The bot, as its own process."""
         inherited = {k: os.environ[k] for k in ("PATH", "HOME", "LANG", "TZ") if k in os.environ}
-        self.process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "bot", "run"),
-            env=inherited | self.environment | {"PYTHONPATH": str(ROOT)},
-            cwd=self.folder,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=(self.folder / "bot.log").open("ab"),
-        )
+        with (self.folder / "bot.log").open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *("-m", "bot", "run"),
+                env=inherited | self.environment | {"PYTHONPATH": str(ROOT)},
+                cwd=self.folder,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+            )
         assert self.process.stdout is not None
         async with asyncio.timeout(30):
             line = (await self.process.stdout.readline()).decode()

@@ -12,7 +12,7 @@ from tests.scenarios.stage import ADA, BO, CY, DEPLOYMENTS, EVE, GOOD, LIN, Stag
 
 REFUSED = [
     ("request catalog b81e6f0 ticket=CHG-1", "Did you mean “catalogue”"),
-    ("request nothing-like-it b81e6f0", "It has these services: catalogue, checkout"),
+    ("request nothing-like-it b81e6f0", "It has these services: catalogue and checkout"),
     ("request catalogue b81e6f0 prodution ticket=CHG-1", "Did you mean “production”"),
     ("request catalogue b81e6f0 production tiket=CHG-1", "Did you mean ticket="),
     ("request catalogue b81e6f0 ticket=CHG-1 ticket=CHG-2", "stands twice"),
@@ -179,12 +179,13 @@ async def test_only_who_is_on_call_is_called_and_only_until_somebody_has_it(stag
     assert found == {"chat.postMessage": {f"<@{CY}>"}}
 
 
-async def test_an_expired_request_is_told_and_can_be_asked_for_again(stage: Stage) -> None:
+async def test_an_expired_request_is_told_and_can_no_longer_be_approved(stage: Stage) -> None:
     request = await stage.ask(f"catalogue {GOOD} ticket=CHG-1")
-    await stage.card(request, "Approve")
+    await stage.open_approval("ada", request)
     await stage.advance(timedelta(hours=25))
     await stage.until(request, RequestState.EXPIRED)
     await stage.card(request, "Expired")
     await stage.told(LIN, request, "Expired")
-    again = await stage.ask(f"catalogue {GOOD} ticket=CHG-1 once more")
-    await stage.card(again, "Approve")
+    await stage.people.submit(ADA, {"code": stage.code("ada")})
+    await stage.modal(ADA, "Not possible", "is not waiting for approval: it expired")
+    assert stage.calls() == []

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from bot.domain.approval import ApprovalState
 from bot.domain.artifact import Artifact
 from bot.domain.change_request import RequestState, Start
+from bot.domain.evidence import Evidence, EvidenceKind
 from bot.domain.fingerprint import short
 from bot.domain.outcome import Status
 from bot.domain.quorum import Quorum, SeatHeld
@@ -63,6 +64,25 @@ def test_the_approver_sees_what_is_wanted_and_everything_to_decide_by(policy: Po
     assert "digest `9f2c6a019f2c`" in shown
     assert "way back `51be07d`" in shown
     assert buttons_of(render(view(), policy)) == ["request_approve", "request_reject", "request_details"]
+
+
+@pytest.mark.requirement("P10")
+def test_the_source_is_named_as_ci_stated_it_and_as_text(policy: Policy) -> None:
+    built = Evidence(
+        id="sha256:" + "0" * 64,
+        kind=EvidenceKind.BUILD,
+        service="checkout",
+        artifact="7a3f9c2",
+        digest=None,
+        environment=None,
+        passed=True,
+        at=NOW,
+        received_at=NOW,
+        source="ci",
+        details={"commit": "7a3f9c2d41", "authors": ["lin-w", "<!channel>", "sam", "kim", "jo"]},
+    )
+    shown = text_of(render(replace(view(), build=built), policy))
+    assert "Source: commit `7a3f9c2d41` by lin-w, &lt;!channel&gt;, sam and 2 more" in shown
 
 
 def test_the_fingerprint_can_be_compared(policy: Policy) -> None:
