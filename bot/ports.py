@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from bot.domain.approval import Approval
 from bot.domain.artifact import RegistryAnswer
 from bot.domain.audit import Entry, Fact
-from bot.domain.change_request import ChangeRequest
+from bot.domain.change_request import ChangeRequest, RequestState
 from bot.domain.deployment import Run, RunResult
 from bot.domain.environment import EnvironmentState, MonitorState, Reading
 from bot.domain.evidence import Evidence
@@ -38,7 +38,14 @@ class Records(Protocol[R]):
 
 class Requests(Records[ChangeRequest], Protocol):
     def next_number(self) -> int: ...
-    def open(self, *, service: str | None = None, environment: str | None = None) -> list[ChangeRequest]: ...
+    def open(
+        self,
+        *,
+        service: str | None = None,
+        environment: str | None = None,
+        artifact: str | None = None,
+        state: RequestState | None = None,
+    ) -> list[ChangeRequest]: ...
     def newest(
         self,
         *,

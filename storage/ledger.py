@@ -40,13 +40,22 @@ class Ledger:
         """
         return await self._write(step)
 
+    @property
+    def in_background(self) -> "BackgroundLedger":
+        """The same ledger for work that nobody waits for: its steps let those of people go first."""
+        return BackgroundLedger(self)
+
+    async def write_patiently(self, step: Callable[[Transaction], T]) -> T:
+        """Like `write`, behind whatever a person waits for. On PostgreSQL steps go in their order."""
+        return await self._write(step, patient=True)
+
     async def read(self, query: Callable[[Transaction], T]) -> T:
         """Run a query that writes nothing; all it sees is of one instant."""
         return await self._read(query)
 
     async def bookkeep(self, work: Callable[[Connection], T]) -> T:
         """Write what is this package's own (claims, leases, retention): a transaction without an audit entry."""
-        return await self._write(lambda unit: work(unit.connection))
+        return await self._write(lambda unit: work(unit.connection), patient=True)
 
     async def look(self, query: Callable[[Connection], T]) -> T:
         """Read what is this package's own."""
@@ -65,9 +74,9 @@ class Ledger:
         async with self._turn:
             await self._engine.dispose()
 
-    async def _write(self, step: Callable[[UnitOfWork], T]) -> T:
+    async def _write(self, step: Callable[[UnitOfWork], T], *, patient: bool = False) -> T:
         for attempt in range(1, ATTEMPTS + 1):
-            outcome = await self._run(step)
+            outcome = await self._run(step, patient=patient)
             if outcome.error is None:
                 value: T = outcome.value
                 return value
@@ -79,9 +88,9 @@ class Ledger:
         async with self._reading.connect() as connection:
             return await connection.run_sync(lambda c: query(UnitOfWork(c, self._clock.now())))
 
-    async def _run(self, step: Step) -> Outcome:
+    async def _run(self, step: Step, *, patient: bool) -> Outcome:
         if self._writer is not None:
-            return await self._run_in_thread(self._writer, step)
+            return await self._run_in_thread(self._writer.submit(step, patient=patient))
         async with self._turn:
             if self._closed:
                 raise LedgerClosedError("the ledger is closed")
@@ -95,8 +104,7 @@ class Ledger:
             except DBAPIError as error:
                 return Outcome(error=error)
 
-    async def _run_in_thread(self, writer: SqliteWriter, step: Step) -> Outcome:
-        done = writer.submit(step)
+    async def _run_in_thread(self, done: "asyncio.Future[Outcome]") -> Outcome:
         # Not by whoever waits: they may have gone away, and the work is owed all the same.
         done.add_done_callback(lambda filled: None if filled.cancelled() else self._tell(filled.result()))
         outcome = await asyncio.shield(done)
@@ -108,6 +116,21 @@ class Ledger:
     def _tell(self, outcome: Outcome) -> None:
         if outcome.owes:
             self.ring()
+
+
+class BackgroundLedger:
+    """`bot.ports.Ledger` for timers, readings and deliveries: durable all the same, only not first in the queue."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    async def write(self, step: Callable[[Transaction], T]) -> T:
+        """As `Ledger.write`, behind whatever a person waits for."""
+        return await self._ledger.write_patiently(step)
+
+    async def read(self, query: Callable[[Transaction], T]) -> T:
+        """As `Ledger.read`."""
+        return await self._ledger.read(query)
 
 
 def _lost_a_race(error: BaseException) -> bool:

@@ -1,6 +1,6 @@
 """The records' tables behind the ports: find, restore, write with an audit entry."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any, Generic, TypeVar
@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, and_, bindparam
 
 from bot.domain.approval import Approval
 from bot.domain.audit import Fact
-from bot.domain.change_request import OPEN, ChangeRequest
+from bot.domain.change_request import OPEN, ChangeRequest, RequestState
 from bot.domain.deployment import Run
 from bot.domain.environment import EnvironmentState, MonitorState
 from bot.domain.evidence import Evidence
@@ -29,6 +29,16 @@ Record = Callable[[Fact, str, JsonValue], None]  # writes the audit entry of a c
 def _by_id(table: Table, lock: bool) -> Select[str]:
     query = select(table.c.document).where(table.c.id == bindparam("k"))
     return query.with_for_update() if lock else query
+
+
+@cache
+def _open_requests(scope: tuple[str, ...]) -> Select[str]:
+    c = tables.requests.c
+    where = [
+        c.state.in_(bindparam("states", expanding=True)),
+        *(c[name] == bindparam(name) for name in scope),
+    ]
+    return select(c.document).where(*where).order_by(c.number)
 
 
 class RecordTable(Generic[R]):
@@ -60,8 +70,9 @@ class RecordTable(Generic[R]):
         upsert(self._connection, self.table, {**columns, "document": text_of(plain)}, key=("id",))
         self._record(because, f"{self.noun}/{columns['id']}", plain)
 
-    def _all(self, query: Select[str]) -> list[R]:
-        return [self._document.restore(text) for text in self._connection.execute(query).scalars()]
+    def _all(self, query: Select[str], values: Mapping[str, Any] | None = None) -> list[R]:
+        found = self._connection.execute(query, values or {})
+        return [self._document.restore(text) for text in found.scalars()]
 
     def _query(self, *where: ColumnElement[bool]) -> Select[str]:
         return select(self.table.c.document).where(*where)
@@ -77,6 +88,7 @@ class RequestTable(RecordTable[ChangeRequest]):
             "number": record.number,
             "service": record.service,
             "environment": record.environment,
+            "artifact": record.artifact.tag,
             "state": record.state.value,
         }
 
@@ -84,11 +96,20 @@ class RequestTable(RecordTable[ChangeRequest]):
         """The next request number; the counter's row stays locked until the transaction ends, so none is skipped."""
         return next_number(self._connection, "request")
 
-    def open(self, *, service: str | None = None, environment: str | None = None) -> list[ChangeRequest]:
-        """Requests to which something may still happen, oldest first."""
-        c = self.table.c
-        where = [c.state.in_([s.value for s in OPEN]), *self._scope(service, environment)]
-        return self._all(self._query(*where).order_by(c.number))
+    def open(
+        self,
+        *,
+        service: str | None = None,
+        environment: str | None = None,
+        artifact: str | None = None,
+        state: RequestState | None = None,
+    ) -> list[ChangeRequest]:
+        """Requests to which something may still happen, oldest first; of one tag or in one state where named."""
+        names = ("service", "environment", "artifact")
+        scope = dict(zip(names, (service, environment, artifact), strict=True))
+        query = _open_requests(tuple(name for name, value in scope.items() if value is not None))
+        states = [s.value for s in ((state,) if state is not None else OPEN)]
+        return self._all(query, {**scope, "states": states})
 
     def newest(
         self,

@@ -35,10 +35,16 @@ requests = Table(
     Column("number", Integer, nullable=False, unique=True),
     Column("service", String(128), nullable=False),
     Column("environment", String(128), nullable=False),
+    Column("artifact", String(128), nullable=False),
     Column("state", String(32), nullable=False, index=True),
     Column("document", Text, nullable=False),
 )
-Index("ix_requests_service_environment", requests.c.service, requests.c.environment)
+Index(
+    "ix_requests_service_environment_artifact",
+    requests.c.service,
+    requests.c.environment,
+    requests.c.artifact,
+)
 
 approvals = Table(
     "approvals",

@@ -22,16 +22,13 @@ ONE_AT_A_TIME: Final = "one-at-a-time"
 def locked_with_others(tx: Transaction, request_id: str) -> tuple[ChangeRequest | None, ChangeRequest | None]:
     """The request, and another that is starting the same service in the same environment; None where there is none.
 
-    All open requests of that place are locked, in one order, so that two cannot start there at once.
+    Writers run one after another (the ledger's promise), so two cannot both find that nothing is starting there.
     """
-    seen = tx.requests.get(request_id)
-    if seen is None:
+    own = tx.requests.get(request_id, lock=True)
+    if own is None:
         return None, None
-    there = tx.requests.open(service=seen.service, environment=seen.environment)
-    locked = [r for each in there if (r := tx.requests.get(each.id, lock=True)) is not None]
-    own = next((r for r in locked if r.id == request_id), None)
-    running = (r for r in locked if r.id != request_id and r.state is RequestState.STARTING)
-    return own, next(running, None)
+    starting = tx.requests.open(service=own.service, environment=own.environment, state=RequestState.STARTING)
+    return own, next((r for r in starting if r.id != request_id), None)
 
 
 def beside(readiness: Readiness, running: ChangeRequest | None) -> Readiness:

@@ -179,9 +179,11 @@ def _start_fits(start: Start, now: datetime) -> None:
 
 
 def _not_open_already(tx: Transaction, wanted: _Wanted) -> None:
-    for other in tx.requests.open(service=wanted.service, environment=wanted.environment):
-        if other.artifact.tag == wanted.artifact.tag:
-            raise Refusal(
-                "already-asked",
-                {"request": other.id, "by": other.requester.person, "state": other.state.value},
-            )
+    there = tx.requests.open(
+        service=wanted.service, environment=wanted.environment, artifact=wanted.artifact.tag
+    )
+    for other in there:
+        raise Refusal(
+            "already-asked",
+            {"request": other.id, "by": other.requester.person, "state": other.state.value},
+        )

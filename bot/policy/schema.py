@@ -6,7 +6,9 @@ from typing import Final
 from pydantic import BaseModel, JsonValue
 from pydantic.json_schema import models_json_schema
 
+from bot.policy.field_docs import all_models, described
 from bot.policy.policy import PolicyFile
+from bot.policy.types import Section
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -17,6 +19,7 @@ def json_schema(gates: Mapping[str, type[BaseModel]]) -> dict[str, JsonValue]:
     references, whole = models_json_schema([(model, "validation") for model in models], by_alias=True)
     definitions: dict[str, dict[str, JsonValue]] = whole["$defs"]
     properties: dict[str, JsonValue] = {name: dict(references[gates[name], "validation"]) for name in gates}
+    _describe(definitions)
     environment = definitions["Environment"]["properties"]
     if isinstance(environment, dict):
         described = environment.get("gates")
@@ -32,3 +35,15 @@ def json_schema(gates: Mapping[str, type[BaseModel]]) -> dict[str, JsonValue]:
         **references[PolicyFile, "validation"],
         "$defs": dict(definitions),
     }
+
+
+def _describe(definitions: dict[str, dict[str, JsonValue]]) -> None:
+    """Put the fields' sentences into the definitions of the models that they stand in."""
+    for model in all_models(Section):
+        properties = definitions.get(model.__name__, {}).get("properties")
+        if isinstance(properties, dict):
+            for name, sentence in described(model).items():
+                field = properties.get(name)
+                if isinstance(field, dict):
+                    form = field.get("description")  # what its type says of how it is written
+                    field["description"] = f"{sentence} {form}" if form else sentence

@@ -150,7 +150,10 @@ class Announcer:
     async def _request_answer(self, delivery: Delivery, policy: Policy) -> None:
         view = await request_view(self._ledger, policy, delivery.subject)
         message = answers.to_requester(delivery, view, policy)
-        if not await self._replied(view, message):
+        # Whoever else pressed Start is answered too, but never by the way back to the requester.
+        asked = policy.people.get(view.request.requester.person or "")
+        own = asked is not None and user_of(delivery) == asked.slack
+        if not (own and await self._replied(view, message)):
             await self._post(delivery, user_of(delivery), message)
 
     async def _replied(self, view: RequestView, message: Message) -> bool:

@@ -17,6 +17,8 @@ from handlers.wording.requests import headline, refused_because
 from handlers.wording.times import span
 
 BLOCKERS_SHOWN = 8
+GATES_SAID = frozenset({"blocked", "unknown", "needs-reason"})
+"""The closings of a refused request that its gates explain."""
 
 
 def submitted(answer: Submitted) -> Message:
@@ -40,6 +42,8 @@ def to_requester(delivery: Delivery, view: RequestView, policy: Policy) -> Messa
         return _asking_again(delivery, request, voice)
     if code == "not-started" and request.state is RequestState.APPROVED:
         return refusal(request, voice, f"Not started: {title(request)}")
+    if code == "held-by-warning" and request.state is RequestState.APPROVED:
+        return _held_by_warning(request, voice)
     if request.state is RequestState.REFUSED:
         return _refused(request, voice)
     if request.state is RequestState.AWAITING_APPROVAL:
@@ -51,9 +55,18 @@ def to_requester(delivery: Delivery, view: RequestView, policy: Policy) -> Messa
     return message(lines, *actions(*start, button(DETAILS, "Details", request.id)))
 
 
+def _held_by_warning(request: ChangeRequest, voice: Voice) -> Message:
+    """Approved and passing, but a gate began to warn after it was asked for without a reason."""
+    warned = request.readiness.only(Status.WARNED) if request.readiness else ()
+    again = "It starts once the warning is over; to go in spite of it, cancel this one and ask again with a reason."
+    head = f"*⚠ Approved, but held by {plural(len(warned), 'warning')}: {title(request)}*  {request.id}"
+    lines = [head, *[gate_line(o, voice) for o in warned[:BLOCKERS_SHOWN]], again]
+    return message(lines, *actions(button(DETAILS, "Details", request.id)))
+
+
 def _refused(request: ChangeRequest, voice: Voice) -> Message:
     code = request.closing.code if request.closing else "blocked"
-    if request.readiness is None:
+    if request.readiness is None or code not in GATES_SAID:  # the gates are not why it ended
         return message(
             [f"*✗ Refused: {title(request)}*  {request.id}", escape(_sentence(refused_because(code)))]
         )

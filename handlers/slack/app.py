@@ -54,6 +54,7 @@ def build_app(context: SlackContext) -> AsyncApp:
 
     client = context.api.client(patient=True)
     app = AsyncApp(
+        name="portcullis",  # or Bolt looks through the whole stack, source files and all, to make one up
         client=client,
         authorize=ours,
         signing_secret=context.signing_secret or secrets.token_hex(32),

@@ -8,6 +8,7 @@ from bot.domain.change_request import ChangeRequest, RequestState
 from bot.domain.fingerprint import short
 from bot.domain.outcome import GateOutcome, Status, worst_first
 from bot.domain.quorum import SeatHeld
+from bot.flows import wait
 from bot.flows.inquire import RequestView
 from bot.policy import Policy
 from handlers.slack.blocks import Block, Message, actions, button, escape, message
@@ -169,9 +170,7 @@ def identity(request: ChangeRequest) -> str:
 
 def startable(request: ChangeRequest, view: RequestView) -> bool:
     """Whether pressing Start could start it now."""
-    due = request.start.at is None or request.start.at <= view.now
-    ready = request.readiness is not None and request.readiness.may_start
-    return request.state is RequestState.APPROVED and ready and due
+    return request.state is RequestState.APPROVED and wait.startable(request, view.now)
 
 
 def _buttons(request: ChangeRequest, view: RequestView) -> list[Block]:

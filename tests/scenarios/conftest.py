@@ -1,6 +1,5 @@
 """A stage for each journey. What Slack's own pace would cost is left out: messages follow each other at once."""
 
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import aiohttp
-import pyotp
 from aiohttp import web
 from pydantic import SecretStr
 from ruamel.yaml import YAML
@@ -42,21 +41,16 @@ from examples.readiness.world import World, begin, build_app, publish
 from sandbox.client import SandboxClient
 from sandbox.manifest import read_manifest
 from sandbox.server import Sandbox
-from sandbox.shapes import Delivered
 from sandbox.workspace import Workspace
 from storage import tables
 from storage.instants import to_micros
 from storage.ledger import Ledger
 from storage.verification import verify
+from tests.scenarios.hands import EVE, Hands
 
 T = TypeVar("T")
-Message = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "readiness"
-LIN, ADA, BO, CY, VIC, EVE = "U05LIN", "U01ADA", "U02BO", "U03CY", "U04VIC", "U06EVE"
-PEOPLE = {"lin": LIN, "ada": ADA, "bo": BO, "cy": CY, "vic": VIC}
-DEPLOYMENTS, INCIDENTS, RELEASES = "C01DEPLOY", "C02INCID", "C03RELEAS"
-STEP = timedelta(seconds=30)  # how long one code lasts
 GOOD, BAD = "b81e6f0", "bad5eed"  # builds of the sample world's catalogue
 
 # The platform's own programs: every call stands in `calls`. `hold` makes a start wait, `fail` makes it fail, and
@@ -105,7 +99,7 @@ def policy_text(world: str, *edits: tuple[str, str]) -> str:
 
 
 @dataclass
-class Stage:
+class Stage(Hands):
     """Everything of one journey, and hands for everybody in it."""
 
     folder: Path
@@ -291,106 +285,7 @@ class Stage:
         await publish(self.world, build)
         return build.tag
 
-    # What people do
-
-    async def deploy(self, user: str, text: str, *, command: str = "/deploy") -> str:
-        """Type a command and give the answer that comes at once."""
-        delivered = await self.people.command(user, text, channel=DEPLOYMENTS, command=command)
-        assert delivered.acknowledged, f"{command} {text} was not acknowledged: {delivered}"
-        return self.people.text_of(delivered.body)
-
-    async def ask(self, text: str, user: str = LIN) -> str:
-        """`/deploy request …`; gives the id of the request that now exists."""
-        answer = await self.deploy(user, f"request {text}")
-        found = re.search(r"DEP-\d+", answer)
-        assert found, answer
-        return found[0]
-
-    async def card(self, request: str, *words: str) -> Message:
-        """The request's message, once it says all that."""
-        return await self.message(DEPLOYMENTS, request, *words)
-
-    async def message(self, channel: str, *words: str, thread_of: str | None = None) -> Message:
-        """Wait for a message with all `words`."""
-
-        async def find() -> Message | None:
-            seen = await self.people.messages(channel, thread_ts=thread_of)
-            return next((m for m in reversed(seen) if all(w in self.people.text_of(m) for w in words)), None)
-
-        found = await self.people.wait_for(find, what=f"{words} in {channel}", timeout=25)
-        assert found is not None
-        return found
-
-    async def told(self, user: str, *words: str) -> str:
-        """Wait until `user` was told all `words` for their eyes only."""
-
-        async def find() -> str | None:
-            seen = await self.people.ephemerals(user) + await self.people.direct_messages(user)
-            texts = [self.people.text_of(m) for m in seen]
-            return next((t for t in reversed(texts) if all(w in t for w in words)), None)
-
-        text = await self.people.wait_for(find, what=f"{user} to be told {words}", timeout=25)
-        assert text is not None
-        return text
-
-    async def told_anything(self, user: str, *words: str) -> bool:
-        """Whether `user` was told all `words` by now."""
-        seen = await self.people.ephemerals(user) + await self.people.direct_messages(user)
-        return any(all(w in self.people.text_of(m) for w in words) for m in seen)
-
-    async def press(self, user: str, button: str, message: Message) -> Delivered:
-        """Press the button with this label; it has to be acknowledged."""
-        action = action_of(message, button)
-        delivered = await self.people.click(
-            user, channel=message["channel"], ts=message["ts"], action_id=action
-        )
-        assert delivered.acknowledged, delivered
-        return delivered
-
-    async def modal(self, user: str, *words: str) -> Message:
-        """Wait for the modal in front of somebody."""
-
-        async def find() -> Message | None:
-            view = await self.people.modal(user)
-            return view if view and all(w in self.people.text_of(view) for w in words) else None
-
-        view = await self.people.wait_for(find, what=f"a modal with {words}", timeout=10)
-        assert view is not None
-        return view
-
-    def code(self, person: str, *, later: int = 0) -> str:
-        """What somebody's authenticator shows now, or so many half minutes later."""
-        return pyotp.TOTP(self.factors[person]).at(self.clock.now() + later * STEP)
-
-    def wrong_code(self, person: str) -> str:
-        """Six digits that are the code of no half minute around now."""
-        near = {self.code(person, later=n) for n in (-2, -1, 0, 1, 2)}
-        return next(c for c in ("000000", "111111", "222222", "333333", "444444", "555555") if c not in near)
-
-    async def open_approval(self, person: str, request: str) -> Message:
-        """Press Approve and see what is signed."""
-        card = await self.card(request, "Approve")
-        await self.press(PEOPLE[person], "Approve", card)
-        return await self.modal(PEOPLE[person], f"Approve {request}")
-
-    async def approve(self, person: str, request: str) -> None:
-        """Approve with a code that is still good: the one of now, then the one of the next half minute."""
-        await self.open_approval(person, request)
-        used = self.codes_used.get(person, 0)
-        assert used < 2, "a third code would be too far in the future"
-        self.codes_used[person] = used + 1
-        sent = await self.people.submit(PEOPLE[person], {"code": self.code(person, later=used)})
-        assert (sent.acknowledged, sent.errors) == (True, {}), sent
-        await self.modal(PEOPLE[person], "Recorded")
-        await self.people.close(PEOPLE[person], everything=True)
-
-    async def reject(self, person: str, request: str, reason: str) -> None:
-        """Reject with a reason."""
-        card = await self.card(request, "Reject")
-        await self.press(PEOPLE[person], "Reject", card)
-        await self.modal(PEOPLE[person], f"Reject {request}")
-        sent = await self.people.submit(PEOPLE[person], {"reason": reason})
-        assert (sent.acknowledged, sent.errors) == (True, {}), sent
+    # What is so
 
     def status_file(self, environment: str, content: str) -> None:
         """Write an environment's status file as whoever keeps it does: in one go."""
@@ -398,8 +293,6 @@ class Stage:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "half").write_text(content, encoding="utf-8")
         (folder / "half").replace(folder / f"{environment}.status")
-
-    # What is so
 
     async def request(self, request: str) -> ChangeRequest:
         """The request as the ledger has it."""
@@ -489,15 +382,6 @@ class Stage:
             session.post(self.world_url + "/health", json={"health": health}) as answer,
         ):
             assert answer.status == 200
-
-
-def action_of(message: Message, button: str) -> str:
-    """The action_id of the button with this label."""
-    for block in message.get("blocks", ()):
-        for element in block.get("elements", ()):
-            if element.get("type") == "button" and element["text"]["text"] == button:
-                return str(element["action_id"])
-    raise AssertionError(f"there is no button {button!r} on:\n{SandboxClient.text_of(message)}")
 
 
 def _entries_after(after: int, tx: Transaction) -> list[Entry]:

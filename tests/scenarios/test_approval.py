@@ -9,7 +9,8 @@ from bot.domain.change_request import RequestState
 from examples.readiness.builds import Build
 from examples.readiness.world import publish
 from tests.scenarios.conftest import Make
-from tests.scenarios.stage import ADA, BO, DEPLOYMENTS, GOOD, LIN, PEOPLE, VIC, Stage
+from tests.scenarios.hands import ADA, BO, DEPLOYMENTS, LIN, PEOPLE, VIC
+from tests.scenarios.stage import GOOD, Stage
 
 TWO_SEATS = (
     "- {role: [platform-lead, release-manager], count: 1}\n      minimum: 1",

@@ -2,13 +2,12 @@
 
 import re
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from bot.domain.change_request import RequestState
-from tests.scenarios.conftest import Make
-from tests.scenarios.stage import ADA, BO, CY, DEPLOYMENTS, EVE, GOOD, LIN, Stage
+from tests.scenarios.hands import ADA, BO, CY, DEPLOYMENTS, EVE, LIN, texts
+from tests.scenarios.stage import GOOD, Stage
 
 REFUSED = [
     ("request catalog b81e6f0 ticket=CHG-1", "Did you mean “catalogue”"),
@@ -43,23 +42,14 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("text", "says"), REFUSED, ids=[text[:40] for text, _ in REFUSED])
-async def test_bad_input_is_answered_at_once_and_leaves_nothing(
-    quiet_stage: Stage, text: str, says: str
-) -> None:
-    before = await quiet_stage.written()
-    answer = await quiet_stage.deploy(LIN, text)
-    assert says in answer
-    assert "\n" not in answer
-    assert await quiet_stage.written() == before
-
-
-@pytest.fixture
-async def quiet_stage(make_stage: Make) -> Stage:
-    stage = await make_stage(started=False)
-    await stage.start()
+async def test_bad_input_is_answered_at_once_in_one_sentence_and_leaves_nothing(stage: Stage) -> None:
     await stage.quiet()
-    return stage
+    before = await stage.written()
+    for text, says in REFUSED:
+        answer = await stage.deploy(LIN, text)
+        assert says in answer, text
+        assert "\n" not in answer, text
+        assert await stage.written() == before, text
 
 
 NAMELESS = [
@@ -87,15 +77,6 @@ async def test_a_tag_that_names_no_build_is_refused_with_reasons_and_never_reach
 
 EVIL = "<!channel> <!here|all> <@U06EVE> &lt;!everyone&gt; <https://evil.example|pay.example> \u202eABC\u2066 *b* `c`"
 MENTION = re.compile(r"<(?:@[UW]|!(?!date\^)|#|https?:)[^>]*>")
-
-
-def texts(node: Any) -> list[str]:
-    """Every text of a call that Slack would render."""
-    if isinstance(node, dict):
-        return [t for key, value in node.items() if key != "private_metadata" for t in texts(value)]
-    if isinstance(node, list):
-        return [t for value in node for t in texts(value)]
-    return [node] if isinstance(node, str) else []
 
 
 async def mentions(stage: Stage) -> dict[str, set[str]]:

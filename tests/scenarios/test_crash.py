@@ -6,7 +6,8 @@ import pytest
 
 from bot.domain.change_request import RequestState
 from tests.scenarios.conftest import Make
-from tests.scenarios.stage import DEPLOYMENTS, GOOD, LIN, RELEASES, Stage
+from tests.scenarios.hands import DEPLOYMENTS, LIN, RELEASES
+from tests.scenarios.stage import GOOD, Stage
 
 LEASE = timedelta(seconds=21)  # what the killed bot held is nobody's after this
 

@@ -1,6 +1,5 @@
 """The main job, the whole way: from `/deploy request` to a running, recorded deployment."""
 
-import asyncio
 from datetime import datetime
 
 import pytest
@@ -9,7 +8,8 @@ from bot.domain.change_request import RequestState
 from tests.conftest import TEMPLATE
 from tests.postgres import Postgres
 from tests.scenarios.conftest import Make
-from tests.scenarios.stage import BO, DEPLOYMENTS, GOOD, LIN, RELEASES, Stage, action_of
+from tests.scenarios.hands import BO, DEPLOYMENTS, LIN, RELEASES, action_of
+from tests.scenarios.stage import GOOD, Stage
 
 RECORD = {"artifact", "approver", "approved_at", "deployment_window", "approval_duration_seconds"}
 

@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 
 from bot.domain.change_request import RequestState
-from tests.scenarios.stage import BO, CY, DEPLOYMENTS, GOOD, INCIDENTS, LIN, Stage
+from tests.scenarios.hands import BO, CY, DEPLOYMENTS, INCIDENTS, LIN
+from tests.scenarios.stage import GOOD, Stage
 
 
 async def red(stage: Stage) -> dict[str, object]:

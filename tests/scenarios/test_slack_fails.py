@@ -8,7 +8,8 @@ import pytest
 
 from bot.domain.change_request import RequestState
 from tests.scenarios.conftest import Make
-from tests.scenarios.stage import ADA, DEPLOYMENTS, GOOD, INCIDENTS, LIN, RELEASES, Stage
+from tests.scenarios.hands import ADA, DEPLOYMENTS, INCIDENTS, LIN, RELEASES
+from tests.scenarios.stage import GOOD, Stage
 
 PASSING: list[dict[str, Any]] = [
     {"kind": "429", "times": 2, "retry_after": 1},

@@ -202,7 +202,7 @@ TAMPERINGS: dict[str, tuple[list[Any], str]] = {
     "a record slipped in": (
         [
             insert(REQUESTS).values(
-                id="DEP-9", number=9, service="s", environment="e", state="live", document="{}"
+                id="DEP-9", number=9, service="s", environment="e", artifact="t", state="live", document="{}"
             )
         ],
         "request/DEP-9: no entry tells of it",

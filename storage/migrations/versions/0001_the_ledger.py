@@ -139,13 +139,14 @@ def upgrade() -> None:
     sa.Column('number', sa.Integer(), nullable=False),
     sa.Column('service', sa.String(length=128), nullable=False),
     sa.Column('environment', sa.String(length=128), nullable=False),
+    sa.Column('artifact', sa.String(length=128), nullable=False),
     sa.Column('state', sa.String(length=32), nullable=False),
     sa.Column('document', sa.Text(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_requests')),
     sa.UniqueConstraint('number', name=op.f('uq_requests_number'))
     )
     with op.batch_alter_table('requests', schema=None) as batch_op:
-        batch_op.create_index('ix_requests_service_environment', ['service', 'environment'], unique=False)
+        batch_op.create_index('ix_requests_service_environment_artifact', ['service', 'environment', 'artifact'], unique=False)
         batch_op.create_index(batch_op.f('ix_requests_state'), ['state'], unique=False)
 
     op.create_table('runs',
@@ -225,7 +226,7 @@ def downgrade() -> None:
     op.drop_table('runs')
     with op.batch_alter_table('requests', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_requests_state'))
-        batch_op.drop_index('ix_requests_service_environment')
+        batch_op.drop_index('ix_requests_service_environment_artifact')
 
     op.drop_table('requests')
     op.drop_table('received')
