@@ -57,6 +57,19 @@ def async_engine(url: str) -> AsyncEngine:
     return engine
 
 
+def reader_engine(url: str, connections: int) -> Engine:
+    """SQLite's reading connections: each transaction sees one instant and can write nothing."""
+    engine = create_engine(
+        make_url(url).set(drivername="sqlite+pysqlite"),
+        pool_size=connections,
+        max_overflow=0,
+        hide_parameters=True,
+    )
+    event.listen(engine, "connect", _read_only)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
 def reading(engine: AsyncEngine) -> AsyncEngine:
     """The same connections, for queries that must agree with each other and write nothing."""
     if engine.dialect.name == "sqlite":

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.ports import Clock, Transaction
 from storage.engines import async_engine, is_sqlite, reading
+from storage.readers import SqliteReaders
 from storage.unit_of_work import Outcome, Repeated, Step, UnitOfWork, run_together
 from storage.writer import LedgerClosedError, SqliteWriter
 
@@ -23,9 +24,10 @@ class Ledger:
     def __init__(self, url: str, clock: Clock) -> None:
         """Raises DatabaseUrlError. The database is opened when it is first used."""
         self._clock = clock
-        self._engine: AsyncEngine = async_engine(url)
+        self._engine: AsyncEngine = async_engine(url)  # opens nothing yet; SQLite has its own threads
         self._reading = reading(self._engine)
         self._writer = SqliteWriter(url, clock.now) if is_sqlite(url) else None
+        self._readers = SqliteReaders(url) if is_sqlite(url) else None
         # On PostgreSQL a step waits here rather than on a connection, which the readers need.
         self._turn = asyncio.Lock()
         self._closed = False
@@ -71,6 +73,8 @@ class Ledger:
         self._closed = True
         if self._writer is not None:
             await asyncio.to_thread(self._writer.close)
+        if self._readers is not None:
+            await asyncio.to_thread(self._readers.close)
         async with self._turn:
             await self._engine.dispose()
 
@@ -85,8 +89,13 @@ class Ledger:
         raise AssertionError  # pragma: no cover -- the loop returns or raises
 
     async def _read(self, query: Callable[[UnitOfWork], T]) -> T:
+        def look(connection: Connection) -> T:
+            return query(UnitOfWork(connection, self._clock.now()))
+
+        if self._readers is not None:
+            return await self._readers.read(look)
         async with self._reading.connect() as connection:
-            return await connection.run_sync(lambda c: query(UnitOfWork(c, self._clock.now())))
+            return await connection.run_sync(look)
 
     async def _run(self, step: Step, *, patient: bool) -> Outcome:
         if self._writer is not None:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
     FromClause,
@@ -13,6 +14,7 @@ from sqlalchemy import (
     Table,
     Update,
     and_,
+    bindparam,
     case,
     delete,
     exists,
@@ -45,10 +47,42 @@ class OwedTable(Generic[T]):
     def __init__(self, ledger: Ledger, clock: Clock) -> None:
         self._ledger = ledger
         self._clock = clock
+        # Building a statement takes longer than running it, and these run for every item: they are built once.
+        c = self.table.c
+        due = self._due()
+        self._anything = select(exists(due))
+        place = func.row_number().over(partition_by=c[self.lane], order_by=self._order())
+        first = due.add_columns(place.label("place")).subquery()
+        self._query = (
+            select(self.table)
+            .where(c.id.in_(select(first.c.id).where(first.c.place == 1)))
+            .order_by(*self._order())
+            .limit(bindparam("most"))
+        )
+        self._take = (
+            update(self.table)
+            .where(c.id.in_(bindparam("ids", expanding=True)))
+            .values(
+                lease_until=bindparam("lease"),
+                attempts=c.attempts + 1,
+                generation=c.generation + 1,
+                again=false(),
+            )
+        )
+        latest = (c.due_at, c.not_before, c.lease_until)
+        self._next_by_dialect = {
+            dialect: select(func.min(greatest(dialect, *latest))).where(*self._pending(self.table))
+            for dialect in ("sqlite", "postgresql")
+        }
+        mine = and_(c.id == bindparam("row"), c.generation == bindparam("held"), *self._pending(self.table))
+        self._mine_once = and_(mine, not_(c.again))
+
+    def _now(self, busy: frozenset[str]) -> dict[str, Any]:
+        return {"now": to_micros(self._clock.now()), "busy": list(busy)}
 
     async def claim(self, *, limit: int, busy: frozenset[str]) -> list[Claimed[T]]:
         """Take the first due row of each free lane that is not `busy`, oldest first, at most `limit`."""
-        if not await self._ledger.look(lambda c: c.execute(select(exists(self._due(busy)))).scalar()):
+        if not await self._ledger.look(lambda c: c.execute(self._anything, self._now(busy)).scalar()):
             return []  # a read costs a tenth of a write, and most looks find nothing
         return await self._ledger.bookkeep(lambda connection: self._claim(connection, limit, busy))
 
@@ -79,32 +113,19 @@ class OwedTable(Generic[T]):
         return None if micros is None else from_micros(micros)
 
     def _claim(self, connection: Connection, limit: int, busy: frozenset[str]) -> list[Claimed[T]]:
-        c = self.table.c
-        place = func.row_number().over(partition_by=c[self.lane], order_by=self._order())
-        due = self._due(busy).add_columns(place.label("place")).subquery()
-        first = select(due.c.id).where(due.c.place == 1)
-        query = select(self.table).where(c.id.in_(first)).order_by(*self._order()).limit(limit)
-        rows = connection.execute(query).all()
+        rows = connection.execute(self._query, self._now(busy) | {"most": limit}).all()
         if rows:
-            connection.execute(
-                update(self.table)
-                .where(c.id.in_([row.id for row in rows]))
-                .values(
-                    lease_until=self._lease(),
-                    attempts=c.attempts + 1,
-                    generation=c.generation + 1,
-                    again=false(),
-                )
-            )
+            connection.execute(self._take, {"ids": [row.id for row in rows], "lease": self._lease()})
         return [
             Claimed(item=self._item(r), id=r.id, generation=r.generation + 1, attempts=r.attempts + 1)
             for r in rows
         ]
 
-    def _due(self, busy: frozenset[str]) -> Any:
+    def _due(self) -> Any:
         """The ids of the rows that could be claimed now."""
         c = self.table.c
-        now = to_micros(self._clock.now())
+        now: BindParameter[int] = bindparam("now")
+        busy: BindParameter[Any] = bindparam("busy", expanding=True)
         held = self.table.alias("held")
         taken = select(held.c[self.lane]).where(held.c.lease_until > now, *self._pending(held))
         return select(c.id).where(
@@ -117,11 +138,7 @@ class OwedTable(Generic[T]):
         )
 
     def _next(self, connection: Connection) -> int | None:
-        c = self.table.c
-        latest = greatest(connection, c.due_at, c.not_before, c.lease_until)
-        value: int | None = connection.execute(
-            select(func.min(latest)).where(*self._pending(self.table))
-        ).scalar()
+        value: int | None = connection.execute(self._next_by_dialect[connection.dialect.name]).scalar()
         return value
 
     def _lease(self) -> int:
@@ -162,6 +179,10 @@ class TimerTable(OwedTable[Timer]):
     table = tables.timers
     lane = "subject"
 
+    def __init__(self, ledger: Ledger, clock: Clock) -> None:
+        super().__init__(ledger, clock)
+        self._delete_once = delete(self.table).where(self._mine_once)
+
     def _order(self) -> list[ColumnElement[Any]]:
         return [self.table.c.due_at, self.table.c.id]
 
@@ -169,8 +190,8 @@ class TimerTable(OwedTable[Timer]):
         return Timer(kind=row.kind, subject=row.subject, due_at=from_micros(row.due_at))
 
     def _finish(self, connection: Connection, claimed: Claimed[Timer]) -> None:
-        once = and_(self._held(claimed), not_(self.table.c.again))
-        if connection.execute(delete(self.table).where(once)).rowcount == 0:
+        values = {"row": claimed.id, "held": claimed.generation}
+        if connection.execute(self._delete_once, values).rowcount == 0:
             self._release(connection, claimed)
 
 
@@ -179,6 +200,11 @@ class DeliveryTable(OwedTable[Delivery]):
 
     table = tables.deliveries
     lane = "destination"
+
+    def __init__(self, ledger: Ledger, clock: Clock) -> None:
+        super().__init__(ledger, clock)
+        ended = {"state": bindparam("new_state"), "problem": bindparam("new_problem"), "lease_until": 0}
+        self._settle_once = update(self.table).where(self._mine_once).values(ended)
 
     async def hold_lane(self, claimed: Claimed[Delivery], *, until: datetime, code: str) -> None:
         """The destination takes nothing before `until`: this delivery and those behind it keep their order."""
@@ -210,7 +236,6 @@ class DeliveryTable(OwedTable[Delivery]):
     def _settle(
         self, connection: Connection, claimed: Claimed[Delivery], state: str, problem: str | None
     ) -> None:
-        once = and_(self._held(claimed), not_(self.table.c.again))
-        values = {"state": state, "problem": problem, "lease_until": 0}
-        if connection.execute(update(self.table).where(once).values(**values)).rowcount == 0:
+        values = {"new_state": state, "new_problem": problem, "row": claimed.id, "held": claimed.generation}
+        if connection.execute(self._settle_once, values).rowcount == 0:
             self._release(connection, claimed)

@@ -102,7 +102,7 @@ def _next_number(dialect: str) -> Any:
     )
 
 
-def greatest(connection: Connection, *columns: ColumnElement[int]) -> ColumnElement[int]:
+def greatest(dialect: str, *columns: ColumnElement[int]) -> ColumnElement[int]:
     """The largest of several columns of the same row."""
-    largest = func.max if connection.dialect.name == "sqlite" else func.greatest
+    largest = func.max if dialect == "sqlite" else func.greatest
     return largest(*columns)

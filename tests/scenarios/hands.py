@@ -1,8 +1,9 @@
 """What people do in a journey, and what they see: typing, pressing, filling in, waiting for what is said."""
 
 import re
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import pyotp
 
@@ -10,6 +11,7 @@ from bot.ports import Clock
 from sandbox.client import SandboxClient
 from sandbox.shapes import Delivered
 
+T = TypeVar("T")
 Message = dict[str, Any]
 LIN, ADA, BO, CY, VIC, EVE = "U05LIN", "U01ADA", "U02BO", "U03CY", "U04VIC", "U06EVE"
 PEOPLE = {"lin": LIN, "ada": ADA, "bo": BO, "cy": CY, "vic": VIC}
@@ -24,6 +26,11 @@ class Hands:
     clock: Clock
     factors: dict[str, str]
     codes_used: dict[str, int]
+
+    async def wait(self, ask: Callable[[], Awaitable[T | None]], *, what: str, timeout: float = 25) -> T:
+        """Ask again after each change until there is an answer."""
+        found: T = await self.people.wait_for(ask, what=what, timeout=timeout)  # type: ignore[arg-type]
+        return found
 
     async def deploy(self, user: str, text: str, *, command: str = "/deploy") -> str:
         """Type a command and give the answer that comes at once."""
@@ -49,9 +56,7 @@ class Hands:
             seen = await self.people.messages(channel, thread_ts=thread_of)
             return next((m for m in reversed(seen) if all(w in self.people.text_of(m) for w in words)), None)
 
-        found = await self.people.wait_for(find, what=f"{words} in {channel}", timeout=25)
-        assert found is not None
-        return found
+        return await self.wait(find, what=f"{words} in {channel}", timeout=25)
 
     async def told(self, user: str, *words: str) -> str:
         """Wait until `user` was told all `words` for their eyes only."""
@@ -61,14 +66,7 @@ class Hands:
             texts = [self.people.text_of(m) for m in seen]
             return next((t for t in reversed(texts) if all(w in t for w in words)), None)
 
-        text = await self.people.wait_for(find, what=f"{user} to be told {words}", timeout=25)
-        assert text is not None
-        return text
-
-    async def told_anything(self, user: str, *words: str) -> bool:
-        """Whether `user` was told all `words` by now."""
-        seen = await self.people.ephemerals(user) + await self.people.direct_messages(user)
-        return any(all(w in self.people.text_of(m) for w in words) for m in seen)
+        return await self.wait(find, what=f"{user} to be told {words}", timeout=25)
 
     async def press(self, user: str, button: str, message: Message) -> Delivered:
         """Press the button with this label; it has to be acknowledged."""
@@ -86,9 +84,7 @@ class Hands:
             view = await self.people.modal(user)
             return view if view and all(w in self.people.text_of(view) for w in words) else None
 
-        view = await self.people.wait_for(find, what=f"a modal with {words}", timeout=10)
-        assert view is not None
-        return view
+        return await self.wait(find, what=f"a modal with {words}", timeout=10)
 
     def code(self, person: str, *, later: int = 0) -> str:
         """What somebody's authenticator shows now, or so many half minutes later."""

@@ -32,10 +32,11 @@ from bot.domain.change_request import ChangeRequest, RequestState
 from bot.domain.environment import Colour, Reading
 from bot.flows.enroll import enroll_totp
 from bot.flows.observe import Watched, observe
+from bot.flows.reload_policy import load_policy
 from bot.policy import Policy
 from bot.ports import Transaction
 from bot.settings import Settings
-from bot.wiring import Portcullis, load_policy
+from bot.wiring import Portcullis
 from examples.readiness.builds import Build
 from examples.readiness.world import World, begin, build_app, publish
 from sandbox.client import SandboxClient
@@ -307,9 +308,7 @@ class Stage(Hands):
             found = await self.request(request)
             return found if found.state is state else None
 
-        found = await self.people.wait_for(there, what=f"{request} to be {state.value}", timeout=25)
-        assert found is not None
-        return found
+        return await self.wait(there, what=f"{request} to be {state.value}", timeout=25)
 
     async def read(self, query: Callable[[Transaction], T]) -> T:
         """A query on the ledger."""
@@ -352,7 +351,7 @@ class Stage(Hands):
 
     async def quiet(self) -> None:
         """Wait until nothing is owed."""
-        await self.people.wait_for(self.settled, what="everything owed to be sent", timeout=25)
+        await self.wait(self.settled, what="everything owed to be sent", timeout=25)
 
     async def intact(self) -> None:
         """The auditor verifies the trail."""

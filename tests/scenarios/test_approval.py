@@ -185,7 +185,7 @@ async def test_what_changed_between_the_modal_and_the_code_is_not_approved_unsee
     async def revised() -> bool:
         return (await stage.request(request)).revision == 2
 
-    await stage.people.wait_for(revised, what="the new facts to be judged")
+    await stage.wait(revised, what="the new facts to be judged")
     sent = await stage.people.submit(ADA, {"code": stage.code("ada")})
     assert (sent.acknowledged, sent.errors) == (True, {})
     await stage.modal(ADA, "Not possible", "changed while you read it")

@@ -67,7 +67,7 @@ async def test_a_tag_that_names_no_build_is_refused_with_reasons_and_never_reach
     stage_answer = await stage.deploy(LIN, text)
     assert "DEP-1" in stage_answer
     if "1234567" in text:  # the registry does not know it: evidence may still come, until the deadline
-        await stage.people.wait_for(lambda: stage.told_anything(LIN, "DEP-1"), what="an answer")
+        await stage.told(LIN, "DEP-1", "1234567")
         assert (await stage.request("DEP-1")).state in (RequestState.EVALUATING, RequestState.REFUSED)
     else:
         await stage.until("DEP-1", RequestState.REFUSED)

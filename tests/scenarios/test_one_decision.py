@@ -39,7 +39,7 @@ async def judged(stage: Stage, request: str) -> dict[str, tuple[str, str]]:
     async def there() -> bool:
         return (await stage.request(request)).readiness is not None
 
-    await stage.people.wait_for(there, what="a judgement")
+    await stage.wait(there, what="a judgement")
     return await kept(stage, request)
 
 

@@ -118,8 +118,7 @@ async def test_env_status_tells_every_environment_in_its_order_with_colour_age_a
         text = await raw_env(stage)
         return text if "YELLOW" in text and "RED" in text else None
 
-    text = await stage.people.wait_for(seen, what="both colours")
-    assert text is not None
+    text = await stage.wait(seen, what="both colours")
     first, *lines = text.splitlines()
     assert first == "*Fix first: production*"
     assert [line.split("*")[1] for line in lines] == ["production", "staging", "dev"]
@@ -138,7 +137,7 @@ async def test_a_warning_is_yellow_and_opens_no_incident(stage: Stage) -> None:
     async def yellow() -> bool:
         return "*production* YELLOW" in await raw_env(stage)
 
-    await stage.people.wait_for(yellow, what="YELLOW")
+    await stage.wait(yellow, what="YELLOW")
     assert await stage.people.messages(INCIDENTS) == []
     assert await stage.entries("incident.") == []
 
@@ -152,14 +151,14 @@ async def test_a_half_written_status_file_is_unknown_and_never_green(stage: Stag
     async def unknown() -> bool:
         return "*staging* UNKNOWN" in await raw_env(stage)
 
-    await stage.people.wait_for(unknown, what="UNKNOWN")
+    await stage.wait(unknown, what="UNKNOWN")
     request = await stage.ask(f"catalogue {GOOD} ticket=CHG-1")
 
     async def held() -> bool:
         kept = await stage.request(request)
         return kept.readiness is not None and not kept.readiness.may_be_approved
 
-    await stage.people.wait_for(held, what="the gate to see it")
+    await stage.wait(held, what="the gate to see it")
     assert await stage.people.messages(DEPLOYMENTS) == []
     file.write_text("GREEN\n")
     await stage.card(request, "Approve")

@@ -38,7 +38,7 @@ async def test_commands_are_acknowledged_and_the_card_appears_in_the_end(
         made = calls(await stage.people.requests(), "chat.postMessage")
         return any(one["note"] for one in made)
 
-    await stage.people.wait_for(failed, what="the fault")
+    await stage.wait(failed, what="the fault")
     if fault.get("error") == "invalid_auth":
         await stage.advance(timedelta(seconds=61))
     await stage.card(request, "Approve catalogue")
@@ -55,7 +55,7 @@ async def test_a_message_whose_answer_was_lost_is_posted_again_under_the_same_ke
     async def twice() -> bool:
         return len(await stage.people.messages(DEPLOYMENTS)) == 2
 
-    await stage.people.wait_for(twice, what="the duplicate")
+    await stage.wait(twice, what="the duplicate")
     first, second = await stage.people.messages(DEPLOYMENTS)
     assert first["metadata"] == second["metadata"]
     assert all(request in stage.people.text_of(one) for one in (first, second))
@@ -88,9 +88,9 @@ async def test_a_channel_that_hangs_does_not_hold_up_the_incident(stage: Stage) 
 
     async def hanging() -> bool:
         faults = await stage.people._get("faults")
-        return faults["faults"] == []
+        return bool(faults["faults"] == [])
 
-    await stage.people.wait_for(hanging, what="the call that hangs")
+    await stage.wait(hanging, what="the call that hangs")
     await stage.health("error")
     await stage.message(INCIDENTS, "RED", "production")
     assert (await stage.people.messages(DEPLOYMENTS)) == []
