@@ -43,6 +43,7 @@ from handlers.slack.context import SlackContext
 from handlers.slack.events import slack_events
 from handlers.slack.socket_mode import SocketMode
 from handlers.slack.web_api import SlackApi
+from handlers.slack.workspace import keep_learning
 from storage import schema
 from storage.ledger import Ledger
 from storage.owed import DeliveryTable, TimerTable
@@ -50,7 +51,7 @@ from storage.retention import Retention
 
 log = structlog.get_logger(__name__)
 
-EVALUATIONS = 4  # at the same time: more would only make people's commands wait for the one processor
+EVALUATIONS = 16  # at the same time: a registry that hangs holds some, and people's commands go first anyway
 SWITCH_INTERVAL = 0.0005  # seconds; Python's own 5 ms let the writer's thread hold up an answer that is ready
 
 
@@ -218,6 +219,7 @@ class Portcullis:
             ("deliveries", self.deliveries.run),
             ("watch", self.watch.run),
             ("self-check", self.check.run),
+            ("workspace", lambda: keep_learning(self._slack)),
             ("prune", Pruning(Retention(self.decider.ledger, self.clock)).run),
         ):
             self._spawn(name, loop)
@@ -244,8 +246,14 @@ class Portcullis:
             log.warning("policy.refused", problems=[str(p) for p in error.problems])
             await refuse(decider.ledger, decider.holder.policy, error)
             return False
+        before = decider.holder.policy
         decider.holder.policy = policy
-        await put_in_force(decider.ledger, policy)
+        try:
+            await put_in_force(decider.ledger, policy)
+        except Exception:
+            decider.holder.policy = before  # a policy that nobody recorded must not decide anything
+            log.exception("policy.not-recorded", policy=policy.digest)
+            return False
         self.watch.changed.set()
         log.info("policy.in-force", policy=policy.digest)
         return True

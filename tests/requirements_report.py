@@ -36,7 +36,7 @@ CARRIERS: pytest.StashKey[dict[str, set[str]]] = pytest.StashKey()
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Write the page after a green run of everything."""
     config = session.config
-    narrowed = config.option.keyword or config.option.markexpr or config.option.lf
+    narrowed = config.option.keyword or config.option.markexpr or getattr(config.option, "lf", False)
     everything = [str(a) for a in config.args] in (["tests"], [str(ROOT / "tests")])
     if exitstatus == 0 and everything and not narrowed and not hasattr(config, "workerinput"):
         PAGE.write_text(page(declared(), config.stash[CARRIERS]), encoding="utf-8")

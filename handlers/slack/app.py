@@ -50,7 +50,7 @@ def build_app(context: SlackContext) -> AsyncApp:
 
     async def ours() -> AuthorizeResult:
         """One workspace, one token: Bolt need not ask Slack who we are before it answers."""
-        return AuthorizeResult(enterprise_id=None, team_id=context.team_id, bot_token=client.token)
+        return AuthorizeResult(enterprise_id=None, team_id=context.workspace.id, bot_token=client.token)
 
     client = context.api.client(patient=True)
     app = AsyncApp(

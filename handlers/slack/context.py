@@ -38,9 +38,16 @@ class Background:
         await asyncio.gather(*late, return_exceptions=True)
 
 
+@dataclass(slots=True)
+class Workspace:
+    """The workspace that the token belongs to; None until Slack said so for the first time."""
+
+    id: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlackContext:
-    """The flows' dependencies and the way to Slack. `team_id`, where set, is the only workspace that is served."""
+    """The flows' dependencies and the way to Slack. Only `workspace` is served, once it is known."""
 
     ledger: Ledger
     in_force: PolicyInForce
@@ -49,7 +56,7 @@ class SlackContext:
     code_check: CodeCheck
     api: SlackApi
     signing_secret: str | None = field(default=None, repr=False)
-    team_id: str | None = None
+    workspace: Workspace = field(default_factory=Workspace)
     background: Background = field(default_factory=Background)
 
     @property

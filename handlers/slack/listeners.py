@@ -167,5 +167,6 @@ def broken(what: str, error: Exception) -> str:
 
 def _right_workspace(context: SlackContext, body: Body) -> None:
     team = payloads.team_of(body)
-    if context.team_id is not None and team is not None and team != context.team_id:
+    ours = context.workspace.id
+    if ours is not None and team is not None and team != ours:
         raise Refusal("other-workspace", {"team": team[:20]})

@@ -15,6 +15,7 @@ METHODS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "chat.postMessage": ("chat:write", "chat:write.public"),
         "chat.update": ("chat:write",),
         "views.open": (),
+        "auth.test": (),
     }
 )
 """Every method that is called with the bot's token, and the scopes that it takes."""

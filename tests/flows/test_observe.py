@@ -34,6 +34,7 @@ async def colour(world: World, name: str = "production") -> str:
 
 @pytest.mark.requirement("D6")
 @pytest.mark.requirement("K2")
+@pytest.mark.requirement("F7")
 async def test_red_after_enough_failures_in_a_row_opens_one_incident_and_calls_the_person_on_call(
     calm: World,
 ) -> None:

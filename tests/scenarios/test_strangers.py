@@ -150,6 +150,19 @@ async def test_another_workspace_is_nobody_here(stage: Stage) -> None:
     assert await stage.written() == before
 
 
+async def test_a_known_user_id_of_another_workspace_is_nobody_here(stage: Stage) -> None:
+    async def learnt() -> Any:
+        return await stage.read(lambda tx: tx.place("slack", "workspace"))
+
+    assert await stage.people.wait_for(learnt, what="the bot to learn its workspace") == {"team": "T01ACME"}
+    before = await stage.written()
+    body = urlencode(command(team_id="T99OTHER", text=f"request catalogue {GOOD} ticket=CHG-1"))
+    status, answer = await post(stage, body, signed(stage, body))
+    assert status == 200
+    assert "workspace" in json.loads(answer)["text"]
+    assert await stage.written() == before
+
+
 async def test_somebody_whom_the_policy_does_not_name_can_do_nothing(stage: Stage) -> None:
     request = await stage.ask(f"catalogue {GOOD} ticket=CHG-1")
     card = await stage.card(request, "Approve")

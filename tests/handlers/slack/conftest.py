@@ -18,7 +18,7 @@ from bot.flows.collect import Collector
 from bot.flows.reload_policy import PolicyHolder
 from bot.policy import Policy
 from handlers.slack.app import build_app
-from handlers.slack.context import SlackContext
+from handlers.slack.context import SlackContext, Workspace
 from handlers.slack.events import slack_events
 from handlers.slack.web_api import SlackApi
 from storage.ledger import Ledger
@@ -129,7 +129,7 @@ async def context(ledger: Ledger, clock: ClockOf, stub: Stub, policy: Policy) ->
         code_check=SixNines(),
         api=SlackApi("xoxb-test", f"{stub.url}/api/"),
         signing_secret=SECRET,
-        team_id=TEAM,
+        workspace=Workspace(TEAM),
     )
     yield made
     await made.background.drain()
