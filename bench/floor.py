@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import signal
 import sys
 import time
 from typing import Any
@@ -16,6 +15,7 @@ from sqlalchemy import Column, Connection, Integer, LargeBinary, MetaData, Strin
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from bench.commands import BOT_TOKEN, SIGNING_SECRET
+from bench.serving import until_stopped
 
 metadata = MetaData()
 requests = Table(
@@ -99,14 +99,7 @@ async def serve(kind: str, slack_api: str, file: str) -> None:
 
     http = web.Application()
     http.router.add_post("/slack/events", events)
-    runner = web.AppRunner(http, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    stopping = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
-    print(f"ready at http://127.0.0.1:{runner.addresses[0][1]}", flush=True)
-    await stopping.wait()
-    await runner.cleanup()
+    await until_stopped(http)
     if engine is not None:
         await engine.dispose()
 

@@ -3,13 +3,13 @@
 import asyncio
 import hashlib
 import os
-import signal
 import time
 from datetime import UTC, datetime
 
 from aiohttp import web
 
 from bench.commands import CHANNEL, TEAM
+from bench.serving import until_stopped
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
@@ -53,14 +53,7 @@ async def serve() -> None:
     app.router.add_post("/commands/{team}/{unique}", respond)
     app.router.add_get("/v2/{name:.+}/manifests/{reference}", manifest)
     app.router.add_get("/health", health)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    stopping = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
-    print(f"ready at http://127.0.0.1:{runner.addresses[0][1]}", flush=True)
-    await stopping.wait()
-    await runner.cleanup()
+    await until_stopped(app)
 
 
 if __name__ == "__main__":

@@ -167,8 +167,9 @@ class Portcullis:
             async with evaluating:
                 await evaluate(background, decider.collector, holder.policy, request_id)
 
+        timers, deliveries = TimerTable(ledger, clock), DeliveryTable(ledger, clock)
         self.timers = timer_worker(
-            TimerTable(ledger, clock),
+            timers,
             clock,
             {
                 "evaluate": evaluated,
@@ -176,7 +177,7 @@ class Portcullis:
             },
         )
         announcer = Announcer(background, holder, clock, self._slack.api)
-        self.deliveries = delivery_worker(DeliveryTable(ledger, clock), clock, announcer, Pace())
+        self.deliveries = delivery_worker(deliveries, clock, announcer, Pace())
         ledger.bells += [self.timers.bell, self.deliveries.bell]
         probes = Probes(clock=clock, policy=holder)
         self._closing.push_async_callback(probes.close)
@@ -188,7 +189,7 @@ class Portcullis:
             clock,
             holder,
             pulses=pulses,
-            owed={"timers": TimerTable(ledger, clock), "deliveries": DeliveryTable(ledger, clock)},
+            owed={"timers": timers, "deliveries": deliveries},
             metrics=self.metrics,
             connected=None if self.socket_mode is None else self.socket_mode.connected,
         )

@@ -44,7 +44,7 @@ def _check_file(parsed: URL) -> None:
 
 
 def async_engine(url: str) -> AsyncEngine:
-    """The engine for reads, each of which sees one instant; on PostgreSQL for writes too."""
+    """PostgreSQL's engine; on SQLite, whose reads and writes have threads of their own, for a look at the schema."""
     if not is_sqlite(url):
         return create_async_engine(
             _asyncpg(url), pool_size=8, max_overflow=0, pool_pre_ping=True, hide_parameters=True
@@ -68,13 +68,6 @@ def reader_engine(url: str, connections: int) -> Engine:
     event.listen(engine, "connect", _read_only)
     event.listen(engine, "begin", _begin)
     return engine
-
-
-def reading(engine: AsyncEngine) -> AsyncEngine:
-    """The same connections, for queries that must agree with each other and write nothing."""
-    if engine.dialect.name == "sqlite":
-        return engine
-    return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
 def writer_engine(url: str) -> Engine:

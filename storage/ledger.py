@@ -5,14 +5,10 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.ports import Clock, Transaction
-from storage.engines import async_engine, is_sqlite, reading
-from storage.readers import SqliteReaders
-from storage.unit_of_work import Outcome, Repeated, Step, UnitOfWork, run_together
-from storage.writer import LedgerClosedError, SqliteWriter
+from storage.backends import backend_of
+from storage.unit_of_work import Outcome, Repeated, UnitOfWork
 
 T = TypeVar("T")
 ATTEMPTS = 4  # of a step that lost a race inside the database
@@ -24,13 +20,7 @@ class Ledger:
     def __init__(self, url: str, clock: Clock) -> None:
         """Raises DatabaseUrlError. The database is opened when it is first used."""
         self._clock = clock
-        self._engine: AsyncEngine = async_engine(url)  # opens nothing yet; SQLite has its own threads
-        self._reading = reading(self._engine)
-        self._writer = SqliteWriter(url, clock.now) if is_sqlite(url) else None
-        self._readers = SqliteReaders(url) if is_sqlite(url) else None
-        # On PostgreSQL a step waits here rather than on a connection, which the readers need.
-        self._turn = asyncio.Lock()
-        self._closed = False
+        self._backend = backend_of(url, clock.now, self._tell)
         self.bells: list[asyncio.Event] = []
 
     async def write(self, step: Callable[[Transaction], T]) -> T:
@@ -70,17 +60,11 @@ class Ledger:
 
     async def close(self) -> None:
         """Finish what is queued and let go of the database."""
-        self._closed = True
-        if self._writer is not None:
-            await asyncio.to_thread(self._writer.close)
-        if self._readers is not None:
-            await asyncio.to_thread(self._readers.close)
-        async with self._turn:
-            await self._engine.dispose()
+        await self._backend.close()
 
     async def _write(self, step: Callable[[UnitOfWork], T], *, patient: bool = False) -> T:
         for attempt in range(1, ATTEMPTS + 1):
-            outcome = await self._run(step, patient=patient)
+            outcome = await self._backend.run(step, patient=patient)
             if outcome.error is None:
                 value: T = outcome.value
                 return value
@@ -92,35 +76,7 @@ class Ledger:
         def look(connection: Connection) -> T:
             return query(UnitOfWork(connection, self._clock.now()))
 
-        if self._readers is not None:
-            return await self._readers.read(look)
-        async with self._reading.connect() as connection:
-            return await connection.run_sync(look)
-
-    async def _run(self, step: Step, *, patient: bool) -> Outcome:
-        if self._writer is not None:
-            return await self._run_in_thread(self._writer.submit(step, patient=patient))
-        async with self._turn:
-            if self._closed:
-                raise LedgerClosedError("the ledger is closed")
-            try:
-                async with self._engine.connect() as connection:
-                    outcome = (await connection.run_sync(lambda c: run_together(c, [step], self._clock.now)))[
-                        0
-                    ]
-                    self._tell(outcome)
-                    return outcome
-            except DBAPIError as error:
-                return Outcome(error=error)
-
-    async def _run_in_thread(self, done: "asyncio.Future[Outcome]") -> Outcome:
-        # Not by whoever waits: they may have gone away, and the work is owed all the same.
-        done.add_done_callback(lambda filled: None if filled.cancelled() else self._tell(filled.result()))
-        outcome = await asyncio.shield(done)
-        if outcome.error is not None and not isinstance(outcome.error, Exception):
-            # In the thread nobody was cancelled and nobody is to exit: to raise it here would say so.
-            raise RuntimeError(f"the step raised {type(outcome.error).__name__}") from outcome.error
-        return outcome
+        return await self._backend.read(look)
 
     def _tell(self, outcome: Outcome) -> None:
         if outcome.owes:

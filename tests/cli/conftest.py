@@ -4,13 +4,15 @@ import asyncio
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Mapping
-from contextlib import closing
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from bot.__main__ import main
 from bot.adapters.clock import SystemClock
@@ -25,6 +27,29 @@ SETTINGS = {
     "SLACK_SIGNING_SECRET": "hunter2-signing-secret",
     "PORTCULLIS_SECRET_KEY": "hunter2-key-0123456789-abcdefghij",
 }
+
+
+@contextmanager
+def in_thread(app: web.Application) -> Iterator[int]:
+    """Serve `app` on a loopback port, in a thread of its own: the command line runs its own event loop."""
+    loop = asyncio.new_event_loop()
+
+    async def start() -> tuple[web.AppRunner, int]:
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        return runner, runner.addresses[0][1]
+
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    runner, port = asyncio.run_coroutine_threadsafe(start(), loop).result(10)
+    try:
+        yield port
+    finally:
+        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
 
 
 @dataclass(frozen=True)

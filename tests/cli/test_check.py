@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -17,7 +16,7 @@ from bot.domain.evidence import Evidence, EvidenceKind
 from bot.ports import Transaction
 from storage import schema
 from storage.ledger import Ledger
-from tests.cli.conftest import Host
+from tests.cli.conftest import Host, in_thread
 
 NEW, OLD = "7a3f9c2", "1b2c3d4"
 DIGESTS = {NEW: "sha256:" + "7a" * 32, OLD: "sha256:" + "1b" * 32}
@@ -43,7 +42,6 @@ calendar:
 @contextmanager
 def registry() -> Iterator[str]:
     """An OCI registry on loopback, in a thread of its own: the command line runs its own event loop."""
-    loop = asyncio.new_event_loop()
 
     async def manifest(request: web.Request) -> web.Response:
         wanted = request.match_info["reference"]
@@ -52,24 +50,10 @@ def registry() -> Iterator[str]:
             return web.Response(status=404)
         return web.Response(headers={"Docker-Content-Digest": digest})
 
-    async def start() -> tuple[web.AppRunner, int]:
-        app = web.Application()
-        app.router.add_get("/v2/{name}/manifests/{reference}", manifest)
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        return runner, runner.addresses[0][1]
-
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    runner, port = asyncio.run_coroutine_threadsafe(start(), loop).result(10)
-    try:
+    app = web.Application()
+    app.router.add_get("/v2/{name}/manifests/{reference}", manifest)
+    with in_thread(app) as port:
         yield f"127.0.0.1:{port}"
-    finally:
-        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-        loop.close()
 
 
 @pytest.fixture

@@ -1,15 +1,13 @@
 """`portcullis doctor`: every need is tried, nothing is made or changed, and no answer of Slack's is repeated."""
 
-import asyncio
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 from aiohttp import web
 
-from tests.cli.conftest import Host
+from tests.cli.conftest import Host, in_thread
 
 AUTH = {"ok": True, "team": "Acme", "user": "portcullis", "team_id": "T1", "user_id": "U1"}
 
@@ -17,7 +15,6 @@ AUTH = {"ok": True, "team": "Acme", "user": "portcullis", "team_id": "T1", "user
 @contextmanager
 def slack(answer: object, *, status: int = 200) -> Iterator[tuple[str, list[str]]]:
     """A Web API that answers everything alike, and the tokens it saw."""
-    loop = asyncio.new_event_loop()
     seen: list[str] = []
 
     async def method(request: web.Request) -> web.Response:
@@ -26,24 +23,10 @@ def slack(answer: object, *, status: int = 200) -> Iterator[tuple[str, list[str]
             return web.Response(text=answer, content_type="text/html", status=status)
         return web.json_response(answer, status=status)
 
-    async def start() -> tuple[web.AppRunner, int]:
-        app = web.Application()
-        app.router.add_route("*", "/api/{method}", method)
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        return runner, runner.addresses[0][1]
-
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    runner, port = asyncio.run_coroutine_threadsafe(start(), loop).result(10)
-    try:
+    app = web.Application()
+    app.router.add_route("*", "/api/{method}", method)
+    with in_thread(app) as port:
         yield f"http://127.0.0.1:{port}/api/", seen
-    finally:
-        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-        loop.close()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from bot.domain.incident import Incident, IncidentState
 from bot.domain.outcome import Citation, GateOutcome, Readiness, Status
 from bot.domain.owed import Delivery, Timer
 from bot.domain.second_factor import Credential
+from bot.ports import Transaction
 
 AT = datetime(2026, 11, 10, 11, 59, 59, 123456, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -193,3 +194,10 @@ def delivery(
     return Delivery(
         key=key, kind="request-card", destination=to, subject="DEP-42", due_at=due_at, facts=facts
     )
+
+
+def submit(tx: Transaction) -> int:
+    """A step that takes the next number and keeps a request under it."""
+    number = tx.requests.next_number()
+    tx.requests.put(request(number), BECAUSE)
+    return number

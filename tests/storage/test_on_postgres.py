@@ -10,7 +10,7 @@ from bot.ports import Transaction
 from storage.ledger import Ledger
 from storage.verification import verify
 from tests.conftest import FakeClock
-from tests.storage import builders as a
+from tests.storage.builders import submit
 
 pytestmark = pytest.mark.postgres
 
@@ -25,12 +25,6 @@ async def other(database_url: str, clock: FakeClock) -> AsyncIterator[Ledger]:
     ledger = Ledger(database_url, clock)
     yield ledger
     await ledger.close()
-
-
-def submit(tx: Transaction) -> int:
-    number = tx.requests.next_number()
-    tx.requests.put(a.request(number), a.BECAUSE)
-    return number
 
 
 class Slow:

@@ -10,12 +10,14 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import OperationalError
 
 from bot.ports import Transaction
+from storage.backends import SqliteBackend
 from storage.ledger import Ledger
 from storage.statements import RolledBackError
 from storage.verification import verify
 from tests.conftest import FakeClock
 from tests.postgres import in_thread
 from tests.storage import builders as a
+from tests.storage.builders import submit
 
 
 @pytest.fixture
@@ -23,12 +25,6 @@ async def sqlite(sqlite_url: str, clock: FakeClock) -> AsyncIterator[Ledger]:
     ledger = Ledger(sqlite_url, clock)
     yield ledger
     await ledger.close()
-
-
-def submit(tx: Transaction) -> int:
-    number = tx.requests.next_number()
-    tx.requests.put(a.request(number), a.BECAUSE)
-    return number
 
 
 class Held:
@@ -46,8 +42,8 @@ class Held:
 async def test_steps_that_wait_together_share_one_commit(sqlite: Ledger) -> None:
     held = Held()
     commits: list[int] = []
-    assert sqlite._writer is not None
-    event.listen(sqlite._writer._engine, "commit", lambda _: commits.append(1))
+    assert isinstance(sqlite._backend, SqliteBackend)
+    event.listen(sqlite._backend.writer._engine, "commit", lambda _: commits.append(1))
 
     first = asyncio.create_task(sqlite.write(held))
     await asyncio.to_thread(held.entered.wait)
