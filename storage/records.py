@@ -14,6 +14,7 @@ from bot.domain.change_request import OPEN, ChangeRequest, RequestState
 from bot.domain.deployment import Run
 from bot.domain.environment import EnvironmentState, MonitorState
 from bot.domain.evidence import Evidence
+from bot.domain.freeze import Freeze
 from bot.domain.incident import Incident, IncidentState
 from bot.domain.second_factor import Credential
 from storage import tables
@@ -281,6 +282,32 @@ class CredentialTable(RecordTable[Credential]):
         self._connection.execute(tables.factor_failures.insert().values(person=person, at=to_micros(at)))
 
 
+class FreezeTable(RecordTable[Freeze]):
+    table, kind, noun = tables.freezes, Freeze, "freeze"
+
+    @staticmethod
+    def columns(record: Freeze) -> dict[str, Any]:
+        return {
+            "id": record.id,
+            "number": int(record.id.rpartition("-")[2]),
+            "over_at": None if record.over_at is None else to_micros(record.over_at),
+        }
+
+    def next_number(self) -> int:
+        """The next freeze number."""
+        return next_number(self._connection, "freeze")
+
+    def since(self, instant: datetime) -> list[Freeze]:
+        """Freezes that were not over at `instant`, oldest first: those ahead, those in force and what ended since."""
+        c = self.table.c
+        where = or_(c.over_at.is_(None), c.over_at > to_micros(instant))
+        return self._all(self._query(where).order_by(c.number))
+
+    def newest(self, *, limit: int) -> list[Freeze]:
+        """The freezes declared last, newest first, over or not."""
+        return self._all(self._query().order_by(self.table.c.number.desc()).limit(limit))
+
+
 RECORDS: tuple[type[RecordTable[Any]], ...] = (
     RequestTable,
     ApprovalTable,
@@ -289,5 +316,6 @@ RECORDS: tuple[type[RecordTable[Any]], ...] = (
     EnvironmentTable,
     IncidentTable,
     CredentialTable,
+    FreezeTable,
 )
 """Every audited noun."""

@@ -109,6 +109,26 @@ incidents = Table(
     Column("document", Text, nullable=False),
 )
 
+freezes = Table(
+    "freezes",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("number", Integer, nullable=False, unique=True),
+    # When it is over: lifted, or at its end; NULL until somebody lifts it.
+    Column("over_at", MICROS, index=True),
+    Column("document", Text, nullable=False),
+)
+
+# Calendars fetched from an address. Not audited row by row: that a content changed is.
+feeds = Table(
+    "feeds",
+    metadata,
+    Column("id", String(80), primary_key=True),
+    Column("document", Text, nullable=False),
+    Column("digest", String(80)),
+    Column("body", LargeBinary),
+)
+
 credentials = Table(
     "credentials",
     metadata,

@@ -15,6 +15,7 @@ from bot.domain.owed import Delivery, Timer
 from bot.ports import Place
 from storage import records, tables
 from storage.documents import text_of
+from storage.feeds import FeedTable
 from storage.instants import to_micros
 from storage.statements import check_under_way, set_again, take_turn, upsert
 
@@ -51,6 +52,8 @@ class UnitOfWork:
         self.environments = records.EnvironmentTable(connection, note)
         self.incidents = records.IncidentTable(connection, note)
         self.credentials = records.CredentialTable(connection, note)
+        self.freezes = records.FreezeTable(connection, note)
+        self.feeds = FeedTable(connection)
         self.trail = Trail(connection, note)
 
     def remembered(self, key: str) -> JsonValue | None:

@@ -127,6 +127,15 @@ class Closing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Somebody said stop: nothing of it starts or goes on until somebody says resume."""
+
+    by: Actor
+    at: datetime
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeRequest:
     """One request to change an environment. Immutable: each change is a new value and an audit entry."""
 
@@ -154,6 +163,7 @@ class ChangeRequest:
     asked_to_start: Actor | None = None  # who pressed Start, until the gates have answered
     approved_at: datetime | None = None
     closing: Closing | None = None
+    held: Hold | None = None
 
     @property
     def is_open(self) -> bool:

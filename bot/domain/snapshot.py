@@ -8,6 +8,7 @@ from bot.domain.calendar import Calendar
 from bot.domain.change_request import ChangeRequest
 from bot.domain.environment import EnvironmentStatus
 from bot.domain.evidence import Evidence, EvidenceKind
+from bot.domain.feed import FeedStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +31,8 @@ class Snapshot:
     rollback: RollbackFacts
     environments: tuple[EnvironmentStatus, ...]
     promotion_path: tuple[str, ...]  # the target environment and what it promotes from, nearest first
-    calendar: Calendar
+    calendar: Calendar  # with the freezes that people declared, and the last good copies of what is fetched
+    feeds: tuple[FeedStatus, ...] = ()
 
     def about_artifact(self) -> tuple[Evidence, ...]:
         """The statements about this tag."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -13,6 +13,7 @@ from bot.domain.environment import EnvironmentStatus
 from bot.domain.evidence import Evidence, EvidenceKind
 from bot.domain.snapshot import RollbackFacts, Snapshot
 from bot.flows.colours import statuses
+from bot.flows.living_calendar import Living, living
 from bot.policy import Policy
 from bot.ports import Clock, Deployers, Ledger, Registry, Transaction
 
@@ -31,7 +32,8 @@ class Collector:
 
     async def collect(self, policy: Policy, request: ChangeRequest) -> Snapshot:
         """All facts about `request` as of now. What cannot be reached is a fact too, never an exception."""
-        evidence, environments = await self._ledger.read(partial(_rows, policy=policy, request=request))
+        rows = await self._ledger.read(partial(_rows, policy=policy, request=request))
+        evidence = rows.evidence
         target = running(evidence, request.environment)
         image = policy.services[request.service].image
         registry, rollback = await asyncio.gather(
@@ -43,9 +45,10 @@ class Collector:
             evidence=evidence,
             registry=registry,
             rollback=rollback,
-            environments=environments,
+            environments=rows.environments,
             promotion_path=promotion_path(policy, request.environment),
-            calendar=policy.calendar,
+            calendar=rows.living.calendar,
+            feeds=rows.living.feeds,
         )
 
     async def _resolve(self, image: str | None, reference: str) -> RegistryAnswer:
@@ -92,22 +95,30 @@ def as_of_now(
 
     None where another version runs there by now: the registry has not been asked about that one.
     """
-    evidence, environments = _rows(tx, policy=policy, request=request)
-    if running(evidence, request.environment) != collected.rollback.target:
+    rows = _rows(tx, policy=policy, request=request)
+    if running(rows.evidence, request.environment) != collected.rollback.target:
         return None
     return replace(
         collected,
         request=request,
-        evidence=evidence,
-        environments=environments,
-        calendar=policy.calendar,
+        evidence=rows.evidence,
+        environments=rows.environments,
+        calendar=rows.living.calendar,
+        feeds=rows.living.feeds,
     )
 
 
-def _rows(
-    tx: Transaction, *, policy: Policy, request: ChangeRequest
-) -> tuple[tuple[Evidence, ...], tuple[EnvironmentStatus, ...]]:
-    """What stands in the ledger: statements about this artifact, what was deployed anywhere, and the colours.
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What stands in the ledger and decides."""
+
+    evidence: tuple[Evidence, ...]
+    environments: tuple[EnvironmentStatus, ...]
+    living: Living
+
+
+def _rows(tx: Transaction, *, policy: Policy, request: ChangeRequest) -> _Rows:
+    """Statements about this artifact, what was deployed anywhere, the colours, and the calendar.
 
     Everywhere, because a gate may look at an environment that nothing is promoted from.
     """
@@ -117,7 +128,7 @@ def _rows(
         if len(deployed) == MOST_DEPLOYMENTS:
             found = _since(deployed[-1].at, environment, found)
         found |= {e.id: e for e in deployed}
-    return tuple(found.values()), statuses(tx, policy, tx.now)
+    return _Rows(tuple(found.values()), statuses(tx, policy, tx.now), living(tx, policy))
 
 
 def _since(oldest: datetime, environment: str, found: dict[str, Evidence]) -> dict[str, Evidence]:

@@ -15,6 +15,7 @@ from bot.domain.quorum import Quorum, seat_people
 from bot.domain.refusal import Refusal
 from bot.domain.snapshot import Snapshot
 from bot.flows import owing
+from bot.flows.living_calendar import living
 from bot.flows.roles import roles_of
 from bot.policy import Policy
 from bot.ports import Transaction
@@ -123,7 +124,9 @@ def _seat_roles(
 def _count(
     tx: Transaction, policy: Policy, request: ChangeRequest, approval: Approval, roles: frozenset[str]
 ) -> None:
-    verdict = policy.calendar.at(approval.signed_at, environment=request.environment, service=request.service)
+    verdict = living(tx, policy).calendar.at(
+        approval.signed_at, environment=request.environment, service=request.service
+    )
     record = approval_record(
         artifact=request.artifact.tag,
         approver=policy.people[approval.person].email or approval.person,

@@ -12,6 +12,7 @@ from bot.domain.refusal import Refusal
 from bot.flows import owing
 from bot.flows.asking import Asker, bounded_reason, known, plain_text
 from bot.flows.collect import running
+from bot.flows.living_calendar import living
 from bot.policy import Policy
 from bot.ports import Ledger, Transaction
 
@@ -128,7 +129,7 @@ def _new(tx: Transaction, policy: Policy, wanted: _Wanted, number: int) -> Chang
         artifact=wanted.artifact,
         requester=wanted.actor,
         requested_at=tx.now,
-        expires_at=_expiry(policy, wanted, tx.now),
+        expires_at=_expiry(tx, policy, wanted),
         evidence_deadline=tx.now + EVIDENCE_PATIENCE,
         ticket=wanted.ticket,
         reason=wanted.reason,
@@ -138,11 +139,11 @@ def _new(tx: Transaction, policy: Policy, wanted: _Wanted, number: int) -> Chang
     )
 
 
-def _expiry(policy: Policy, wanted: _Wanted, now: datetime) -> datetime:
+def _expiry(tx: Transaction, policy: Policy, wanted: _Wanted) -> datetime:
     """One for a later instant, or for the next opening, lives until then, and as long after it as any other."""
-    begins = wanted.start.at
+    now, begins = tx.now, wanted.start.at
     if wanted.start.mode == "next":
-        verdict = policy.calendar.at(now, environment=wanted.environment, service=wanted.service)
+        verdict = living(tx, policy).calendar.at(now, environment=wanted.environment, service=wanted.service)
         begins = verdict.next_allowed
     return max(now, begins or now) + policy.environments[wanted.environment].approval.expires
 

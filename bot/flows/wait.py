@@ -7,6 +7,7 @@ from bot.domain.audit import Fact
 from bot.domain.change_request import ChangeRequest, RequestState
 from bot.domain.outcome import GateOutcome, Readiness, Status
 from bot.flows import owing
+from bot.flows.living_calendar import living
 from bot.gates import calendar
 from bot.policy import Policy
 from bot.ports import Transaction
@@ -37,7 +38,7 @@ def wait(
         tx.requests.put(request, Fact(type=_fact_type(before, request)))
     if differs or counted:
         owing.card(tx, policy, request)
-    owing.evaluate_at(tx, request, _look_again(policy, request, tx.now, again))
+    owing.evaluate_at(tx, request, _look_again(tx, policy, request, again))
 
 
 def _tell(tx: Transaction, policy: Policy, before: ChangeRequest, request: ChangeRequest) -> None:
@@ -73,15 +74,18 @@ def _unacknowledged(request: ChangeRequest) -> bool:
     return readiness is not None and bool(readiness.only(Status.WARNED)) and request.reason is None
 
 
-def _look_again(policy: Policy, request: ChangeRequest, now: datetime, again: datetime) -> datetime:
+def _look_again(tx: Transaction, policy: Policy, request: ChangeRequest, again: datetime) -> datetime:
     """When the answer may be another one by the passing of time alone."""
+    now = tx.now
     readiness = request.readiness
     instants = [request.expires_at, request.start.at]
     if readiness is not None:
         instants.append(readiness.waits_until)
         instants.append(again if any(o.retry for o in readiness.outcomes) else None)
     if calendar.NAME in policy.environments[request.environment].gates:
-        verdict = policy.calendar.at(now, environment=request.environment, service=request.service)
+        verdict = living(tx, policy).calendar.at(
+            now, environment=request.environment, service=request.service
+        )
         instants.append(verdict.next_change)
     return min((i for i in instants if i is not None and i > now), default=again)
 

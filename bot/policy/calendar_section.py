@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, mod
 
 from bot.domain.calendar import (
     Calendar,
+    DayOfYear,
     Effect,
     Elapsed,
     Ending,
@@ -29,9 +30,10 @@ from bot.domain.calendar import (
     start_instant,
     whole_days,
 )
+from bot.policy.feeds import REFRESH, SHORTEST_REFRESH, STALE_AFTER, FeedRule, check_address, is_address
 from bot.policy.ics import IcsFile, load_ics
-from bot.policy.references import EnvironmentName, ServiceName
-from bot.policy.types import CronText, Duration, ListOfOne, Section, Text, ZoneName
+from bot.policy.references import EnvironmentName, RoleName, ServiceName
+from bot.policy.types import CronText, Duration, ListOfOne, PositiveDuration, Section, Text, ZoneName
 
 BASE: Final = "base"
 """The key of the validation context under which the folder of the policy stands."""
@@ -71,6 +73,22 @@ def _moment(value: object) -> object:
         ) from None
 
 
+def _day(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return DayOfYear.parse(value) if len(value) == len("12-24") else date.fromisoformat(value)
+    except ValueError:
+        raise ValueError(
+            f"{value!r} is not a day; write it like 2026-12-24, or 12-24 for every year"
+        ) from None
+
+
+DayText = Annotated[
+    date | DayOfYear,
+    BeforeValidator(_day),
+    WithJsonSchema({"type": "string", "examples": ["2026-12-24", "12-24"]}),
+]
 UntilText = Annotated[
     UntilTime | UntilWeekday,
     BeforeValidator(_until),
@@ -143,36 +161,52 @@ class Restriction(RecurringRule):
     """Whether break-glass passes it."""
 
 
+class OwnDay(Section):
+    """A day that no list of public holidays has."""
+
+    date: DayText
+    """A date, or a day of every year, written like 12-24."""
+    name: Label
+
+
 class HolidayRule(ScopedRule):
-    """The public holidays of a country or a part of it, observed days included, as whole local days."""
+    """The public holidays of a country or a part of it, observed days included, and own days; whole local days."""
 
     name: Label | None = None
-    country: Annotated[str, Field(pattern=r"^[A-Z]{2,3}$")]
-    """The ISO code, such as US."""
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2,3}$")] | None = None
+    """The ISO code, such as US; unsaid, only the own days count."""
     subdivision: Annotated[str, Field(max_length=40)] | None = None
     """The ISO code of the part, such as NY."""
+    days: tuple[OwnDay, ...] = ()
+    """Own days beside the public ones: a date, or one that comes back every year, written like 12-24."""
     effect: Literal["discourage", "prohibit"] = "prohibit"
     break_glass: bool = False
 
     @model_validator(mode="after")
     def _known(self) -> "HolidayRule":
+        if self.country is None and (self.subdivision is not None or not self.days):
+            raise ValueError("holidays need a country, or own days")
         self.source(ZoneInfo("UTC"))
         return self
 
     @property
     def title(self) -> str:
         """Its name, or one made of the codes."""
-        return self.name or "-".join(
-            ["holidays", self.country, *([self.subdivision] if self.subdivision else [])]
-        )
+        codes = [code for code in (self.country, self.subdivision) if code]
+        return self.name or "-".join(["holidays", *codes])
 
     def source(self, zone: ZoneInfo) -> Holidays:
         """When it is in force; `zone` is the policy's."""
-        return Holidays(self.country, self.subdivision, self.zone(zone))
+        return Holidays(
+            self.country,
+            self.subdivision,
+            self.zone(zone),
+            own=tuple((day.date, day.name) for day in self.days),
+        )
 
 
 class Freeze(ScopedRule):
-    """A dated freeze, from `from` to `to`, or all events of an iCalendar file."""
+    """A dated freeze, from `from` to `to`, or all events of an iCalendar file or address."""
 
     name: Label
     begins: Annotated[Moment | None, Field(alias="from")] = None
@@ -180,17 +214,39 @@ class Freeze(ScopedRule):
     ends: Annotated[Moment | None, Field(alias="to")] = None
     """Exclusive. A date means its midnight, like DTEND in iCalendar."""
     ics: Text | None = None
-    """The path of an iCalendar file, relative to the folder of the policy."""
+    """The path of an iCalendar file, relative to the folder of the policy, or an address that it is fetched from."""
+    refresh: PositiveDuration | None = None
+    """How often an address is fetched; unsaid, every 15 minutes."""
+    stale_after: PositiveDuration | None = None
+    """How old the last good copy may be before the calendar gate closes; unsaid, one day."""
+    allow_private: bool = False
+    """Whether the address may lie in a private network."""
     effect: Literal["discourage", "prohibit"] = "prohibit"
     break_glass: bool = False
+    in_flight: Literal["hold", "finish"] | None = None
+    """What becomes of a rollout that is under way when it begins; unsaid, what prohibits holds its next step."""
+
+    @property
+    def address(self) -> str | None:
+        """The address to fetch; None for a file and for a freeze with dates."""
+        return self.ics if self.ics is not None and is_address(self.ics) else None
+
+    @property
+    def holds(self) -> bool:
+        """Whether it holds the next step of a rollout that is under way."""
+        return self.effect == "prohibit" and self.in_flight != "finish"
 
     @model_validator(mode="after")
     def _when(self, info: ValidationInfo) -> "Freeze":
         if (self.ics is None) == (self.begins is None and self.ends is None):
             raise ValueError("a freeze needs either from and to, or ics")
+        if self.in_flight == "hold" and self.effect != "prohibit":
+            raise ValueError("only a freeze that prohibits can hold what is under way")
+        self._fetching()
         context = info.context or {}
         if self.ics is not None:
-            _read_ics(self.ics, context)
+            if self.address is None:
+                _read_ics(self.ics, context)
             return self
         if self.begins is None or self.ends is None:
             raise ValueError("a freeze needs both from and to")
@@ -201,14 +257,30 @@ class Freeze(ScopedRule):
             )
         return self
 
+    def _fetching(self) -> None:
+        """Raise ValueError where what only an address has is said of something else, or an address is unusable."""
+        if self.address is None:
+            said = self.refresh is not None or self.stale_after is not None or self.allow_private
+            if said:
+                raise ValueError("refresh, stale_after and allow_private are for an ics address only")
+            return
+        check_address(self.address)
+        refresh, stale_after = self.refresh or REFRESH, self.stale_after or STALE_AFTER
+        if refresh < SHORTEST_REFRESH:
+            raise ValueError("an address is fetched at most once a minute")
+        if stale_after < refresh * 2:
+            raise ValueError(
+                "stale_after is shorter than two refreshes, so one that fails would close the gate"
+            )
+
     def _span(self, begins: date | datetime, ends: date | datetime, zone: ZoneInfo) -> Span:
         own = self.zone(zone)
         return Span(_instant(begins, own, end=False), _instant(ends, own, end=True))
 
     def source(self, zone: ZoneInfo, files: Mapping[str, IcsFile]) -> Source:
         """When it is in force; `zone` is the policy's, `files` are the iCalendar files that were read."""
-        if self.ics is not None:
-            return files[self.ics].in_zone(self.zone(zone))
+        if self.ics is not None:  # of an address, the events come later: until then it has none
+            return files[self.ics].in_zone(self.zone(zone)) if self.address is None else Fixed(())
         if self.begins is None or self.ends is None:
             raise ValueError(f"the freeze {self.name!r} has no beginning or no end")
         return Fixed((self._span(self.begins, self.ends, zone),))
@@ -223,6 +295,10 @@ class CalendarSection(Section):
     restrictions: tuple[Restriction, ...] = ()
     holidays: tuple[HolidayRule, ...] = ()
     freezes: tuple[Freeze, ...] = ()
+    may_freeze: Annotated[tuple[RoleName, ...], ListOfOne] | None = None
+    """Who may declare a freeze in Slack; unsaid, everybody of the directory: to stop is the safe direction."""
+    may_lift: Annotated[tuple[RoleName, ...], ListOfOne] | None = None
+    """Who may lift one; unsaid, whoever declared it and whoever may fill a seat in every environment it covers."""
 
 
 def compiled(section: CalendarSection, zone: ZoneInfo, files: Mapping[str, IcsFile]) -> Calendar:
@@ -238,7 +314,23 @@ def _rules(section: CalendarSection, zone: ZoneInfo, files: Mapping[str, IcsFile
     for holiday in section.holidays:
         yield _rule(holiday, holiday.title, RuleKind.HOLIDAY, holiday.source(zone))
     for freeze in section.freezes:
-        yield _rule(freeze, freeze.name, RuleKind.FREEZE, freeze.source(zone, files))
+        if freeze.address is None:
+            yield _rule(freeze, freeze.name, RuleKind.FREEZE, freeze.source(zone, files))
+
+
+def feeds(section: CalendarSection, zone: ZoneInfo) -> Iterator[FeedRule]:
+    """The freezes whose events are fetched; `zone` is the policy's."""
+    for freeze in section.freezes:
+        if freeze.address is not None:
+            yield FeedRule(
+                name=freeze.name,
+                url=freeze.address,
+                refresh=freeze.refresh or REFRESH,
+                stale_after=freeze.stale_after or STALE_AFTER,
+                allow_private=freeze.allow_private,
+                zone=freeze.zone(zone),
+                template=_rule(freeze, freeze.name, RuleKind.FREEZE, Fixed(())),
+            )
 
 
 def _rule(
@@ -252,6 +344,7 @@ def _rule(
         scope=section.scope,
         break_glass=not isinstance(section, Window) and section.break_glass,
         reason=section.reason,
+        holds=isinstance(section, Freeze) and section.holds,
     )
 
 
@@ -270,10 +363,6 @@ def _written(moment: date | datetime) -> str:
 
 def _read_ics(name: str, context: dict[str, object]) -> None:
     """Read the file and leave it in the context, where the compilation and the digest find it."""
-    if "://" in name or name.lower().startswith("webcal:"):
-        raise ValueError(
-            f"{name!r} is an address; this version reads files only, so download it regularly and name the file here"
-        )
     base, files = context.get(BASE), context.get(ICS)
     if isinstance(base, Path) and isinstance(files, dict) and name not in files:
         files[name] = load_ics(base / name)

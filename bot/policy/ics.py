@@ -1,4 +1,4 @@
-"""Freezes from an iCalendar file: read once with the policy, bounded, and expanded on demand."""
+"""Freezes from an iCalendar file or address: checked once, bounded, and expanded on demand."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -25,15 +25,15 @@ _PROOF: Final = timedelta(days=28 * 366)  # every kind of year occurs within it
 
 @dataclass(frozen=True, slots=True)
 class IcsFile:
-    """A checked file. `zone` is given to times that name none."""
+    """A checked calendar; `digest` names its bytes."""
 
-    path: Path
+    name: str
     digest: str
     calendar: icalendar.Calendar = field(compare=False, repr=False)
 
     def in_zone(self, zone: ZoneInfo) -> "IcsSource":
-        """The file as a source of spans for a calendar."""
-        return IcsSource(self.calendar, zone)
+        """The file as a source of spans for a calendar; `zone` is given to times that name none."""
+        return IcsSource(self.calendar, zone, self.digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,8 @@ class IcsSource:
 
     calendar: icalendar.Calendar = field(compare=False, repr=False)
     zone: ZoneInfo
+    digest: str
+    """Of the bytes that `calendar` was read from: two sources with the same one are equal."""
 
     def spans(self, low: datetime, high: datetime) -> list[Span]:
         """The events that overlap [low, high); all-day ones are whole local days of the policy's zone."""
@@ -66,8 +68,18 @@ def load_ics(path: Path) -> IcsFile:
             content = opened.read(LARGEST + 1)
     except OSError as error:
         raise ValueError(f"{path.name} cannot be read: {error.strerror}") from error
+    return parse_ics(content, path.name)
+
+
+def parse_ics(content: bytes, name: str) -> IcsFile:
+    """Check the bytes of an iCalendar file; `name` stands for it in the sentence of an error.
+
+    Raises:
+        ValueError: with a sentence, for bytes that are no calendar that can be used.
+
+    """
     if len(content) > LARGEST:
-        raise ValueError(f"{path.name} has more than {LARGEST} bytes")
+        raise ValueError(f"{name} has more than {LARGEST} bytes")
     try:
         calendar = icalendar.Calendar.from_ical(content)
         if not isinstance(calendar, icalendar.Calendar):
@@ -82,8 +94,8 @@ def load_ics(path: Path) -> IcsFile:
         OverflowError,
         RecursionError,
     ) as error:
-        raise ValueError(f"{path.name} is not a usable calendar: {error}") from error
-    return IcsFile(path, "sha256:" + hashlib.sha256(content).hexdigest(), calendar)
+        raise ValueError(f"{name} is not a usable calendar: {error}") from error
+    return IcsFile(name, "sha256:" + hashlib.sha256(content).hexdigest(), calendar)
 
 
 def _check(calendar: icalendar.Calendar) -> None:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from bot.domain.canonical import digest_of
-from bot.policy.calendar_section import BASE, ICS, ZONE, compiled
+from bot.policy.calendar_section import BASE, ICS, ZONE, compiled, feeds
 from bot.policy.checks import findings
 from bot.policy.document import LARGEST, Document, Plain, as_json, mapping_at, read, value_at
 from bot.policy.environments import REGISTRY
@@ -114,6 +114,7 @@ def _policy(read_file: PolicyFile, plain: Plain, files: Mapping[str, IcsFile], s
         services=read_file.services,
         environments=read_file.environments,
         calendar=compiled(read_file.calendar, zone, files),
+        feeds=tuple(feeds(read_file.calendar, zone)),
         calendar_section=read_file.calendar,
         on_call={name: OnCall.of(section, zone) for name, section in read_file.on_call.items()},
         escalation=read_file.escalation,

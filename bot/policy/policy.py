@@ -11,6 +11,7 @@ from pydantic import Field, JsonValue
 from bot.domain.calendar import Calendar
 from bot.policy.calendar_section import CalendarSection
 from bot.policy.environments import Environment
+from bot.policy.feeds import FeedRule
 from bot.policy.on_call import SEVERITIES, ChecklistItem, EscalationStep, OnCall, OnCallSection
 from bot.policy.people import Person, Role
 from bot.policy.references import PersonName
@@ -81,6 +82,9 @@ class Policy:
     services: Mapping[str, Service]
     environments: Mapping[str, Environment]
     calendar: Calendar = field(compare=False)
+    """The rules that stand in the file. Decisions add what people declared and what is fetched."""
+    feeds: tuple[FeedRule, ...]
+    """The freezes whose events are fetched."""
     calendar_section: CalendarSection
     on_call: Mapping[str, OnCall]
     escalation: tuple[EscalationStep, ...]

@@ -7,10 +7,11 @@ from typing import Any
 from bot.domain.approval import Approval, ApprovalState, SecondFactor
 from bot.domain.artifact import Artifact
 from bot.domain.audit import Fact
-from bot.domain.change_request import Actor, ChangeRequest, Closing, Kind, RequestState, Start
+from bot.domain.change_request import Actor, ChangeRequest, Closing, Hold, Kind, RequestState, Start
 from bot.domain.deployment import Run, RunState
 from bot.domain.environment import Colour, EnvironmentState, MonitorState, Reading
 from bot.domain.evidence import Evidence, EvidenceKind
+from bot.domain.freeze import Freeze, FreezeClass
 from bot.domain.incident import Incident, IncidentState
 from bot.domain.outcome import Citation, GateOutcome, Readiness, Status
 from bot.domain.owed import Delivery, Timer
@@ -56,6 +57,7 @@ def full_request() -> ChangeRequest:
         revision=3,
         artifact=Artifact("7a3f9c2", DIGEST),
         ticket="CHG-1207",
+        held=Hold(by=Actor(via="slack:T1/U02BO", person="bo"), at=AT, reason="wait"),
         reason="Fixes the basket",
         fixes="production",
         emergency="INC-7",
@@ -146,6 +148,26 @@ def incident(number: int = 7, **changes: Any) -> Incident:
         acknowledged_at=AT + timedelta(minutes=1),
         resolved_by="bo",
         resolved_at=AT + HOUR,
+    )
+    return replace(made, **changes)
+
+
+def freeze(number: int = 3, **changes: Any) -> Freeze:
+    """A hard freeze of production for a day, lifted after an hour."""
+    made = Freeze(
+        id=f"FRZ-{number}",
+        environments=("production",),
+        services=("checkout",),
+        strength=FreezeClass.HARD,
+        reason="Peak trading",
+        begins_at=AT,
+        ends_at=AT + 24 * HOUR,
+        break_glass=True,
+        declared_by=Actor(via="slack:T1/U01ADA", person="ada"),
+        declared_at=AT - HOUR,
+        lifted_by=Actor(via="slack:T1/U02BO", person="bo"),
+        lifted_at=AT + HOUR,
+        lift_reason="It went well",
     )
     return replace(made, **changes)
 

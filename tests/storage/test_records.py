@@ -42,6 +42,7 @@ EXAMPLES: dict[str, tuple[Any, Callable[[Transaction], Any]]] = {
     "environment": (a.environment(), lambda tx: tx.environments),
     "incident": (a.incident(), lambda tx: tx.incidents),
     "credential": (a.credential(), lambda tx: tx.credentials),
+    "freeze": (a.freeze(), lambda tx: tx.freezes),
 }
 
 

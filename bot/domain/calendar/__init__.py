@@ -11,7 +11,7 @@ from bot.domain.calendar.calendar import (
 )
 from bot.domain.calendar.effects import Effect, Verdict
 from bot.domain.calendar.rules import Rule, RuleKind, Scope
-from bot.domain.calendar.spans import Fixed, Holidays, Recurring, Source, Span, whole_days
+from bot.domain.calendar.spans import DayOfYear, Fixed, Holidays, Recurring, Source, Span, whole_days
 from bot.domain.calendar.until import Elapsed, Ending, UntilTime, UntilWeekday, parse_until
 from bot.domain.wall_clock import end_instant, start_instant
 
@@ -22,6 +22,7 @@ __all__ = [
     "ActiveRule",
     "Calendar",
     "CalendarVerdict",
+    "DayOfYear",
     "Effect",
     "Elapsed",
     "Ending",

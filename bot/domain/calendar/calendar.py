@@ -20,6 +20,7 @@ LATEST: Final = datetime(2097, 1, 1, tzinfo=UTC)
 
 _TIMELINES_KEPT: Final = 64
 _BLOCKS_KEPT: Final = 4
+_EXTENDED_KEPT: Final = 4
 _Key = TypeVar("_Key")
 _Made = TypeVar("_Made")
 
@@ -34,6 +35,8 @@ class ActiveRule:
     until: datetime | None
     """When it stops being in force (UTC); None where that is more than 400 days away."""
     reason: str | None = None
+    holds: bool = False
+    """Whether it holds the next step of a rollout under way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +79,7 @@ class Calendar:
         self._rules = tuple(rules)
         self._outside = outside_windows
         self._spans: dict[tuple[int, int], RuleSpans] = {}
+        self._extended: dict[tuple[Rule, ...], Calendar] = {}
         self._timelines: dict[tuple[int, tuple[int, ...]], Timeline] = {}
         self._scopes: dict[tuple[str | None, str | None], tuple[int, ...]] = {}
         self._environments = _named(rule.scope.environments for rule in self._rules)
@@ -88,7 +92,12 @@ class Calendar:
 
     def with_rules(self, extra: Iterable[Rule]) -> "Calendar":
         """The same calendar with more rules, such as freezes that people declared while the bot runs."""
-        return Calendar((*self._rules, *extra), self._outside)
+        added = tuple(extra)
+        if not added:
+            return self
+        return _remember(
+            self._extended, added, lambda: Calendar((*self._rules, *added), self._outside), _EXTENDED_KEPT
+        )
 
     def at(self, instant: datetime, *, environment: str, service: str | None = None) -> CalendarVerdict:
         """What holds for a service in an environment at an aware instant.
@@ -196,6 +205,7 @@ def _active(each: RuleSpans, at: datetime) -> tuple[bool, ActiveRule] | None:
         effect=rule.effect,
         until=_within(until, at),
         reason=each.label(at) or rule.reason,
+        holds=rule.holds,
     )
 
 

@@ -48,6 +48,8 @@ class Rule:
     break_glass: bool = False
     """Whether break-glass passes a prohibition by this rule."""
     reason: str | None = None
+    holds: bool = False
+    """Whether it holds the next step of a rollout that is under way: a hard freeze does, a closing window never."""
 
     def __post_init__(self) -> None:
         """Raise ValueError when the effect does not fit the kind."""
@@ -56,3 +58,5 @@ class Rule:
         opens = self.effect <= Effect.ALLOW
         if opens != (self.kind is RuleKind.WINDOW):
             raise ValueError(f"a {self.kind} cannot {self.effect.word}")
+        if self.holds and (self.kind is not RuleKind.FREEZE or self.effect is not Effect.PROHIBIT):
+            raise ValueError("only a freeze that prohibits holds what is under way")

@@ -1,6 +1,6 @@
 """Half-open stretches of time and where they come from: recurring rules, dated freezes, public holidays."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -16,6 +16,7 @@ from bot.domain.wall_clock import end_instant, start_instant
 MOST_STARTS_PER_DAY: Final = 288
 """Every five minutes."""
 _DAY: Final = timedelta(days=1)
+_LEAP_YEAR: Final = 2024
 _MARGIN: Final = timedelta(days=2)  # a local date is never further from the UTC date than that
 
 
@@ -74,15 +75,46 @@ class Fixed:
 
 
 @dataclass(frozen=True, slots=True)
-class Holidays:
-    """The public holidays of a country or one of its subdivisions, observed days included, as whole local days."""
+class DayOfYear:
+    """A day that comes back every year; 29 February only in leap years."""
 
-    country: str
+    month: int
+    day: int
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a day that no year has."""
+        date(_LEAP_YEAR, self.month, self.day)
+
+    @classmethod
+    def parse(cls, text: str) -> "DayOfYear":
+        """Read `12-24`. Raises ValueError."""
+        month, dash, day = text.partition("-")
+        if not (dash and month.isdecimal() and day.isdecimal()):
+            raise ValueError(f"{text!r} is not a day of the year")
+        return cls(int(month), int(day))
+
+    def within(self, year: int) -> date | None:
+        """The date in a year; None where that year has no such day."""
+        try:
+            return date(year, self.month, self.day)
+        except ValueError:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Holidays:
+    """The public holidays of a country or one of its subdivisions, observed days included, and own days beside
+    them; each a whole local day."""
+
+    country: str | None
     subdivision: str | None
     zone: ZoneInfo
+    own: tuple[tuple[date | DayOfYear, str], ...] = ()
 
     def __post_init__(self) -> None:
         """Raise ValueError for a country or subdivision that nobody has a list of holidays for."""
+        if self.country is None:
+            return
         known = holidays.list_supported_countries(include_aliases=True)
         if self.country not in known:
             raise ValueError(
@@ -98,13 +130,17 @@ class Holidays:
     def spans(self, low: datetime, high: datetime) -> list[Span]:
         """The holidays that overlap [low, high), each labelled with its name."""
         first, last = (low - _MARGIN).date(), (high + _MARGIN).date()
-        days = (
-            (day, name)
-            for year in range(first.year, last.year + 1)
-            for day, name in _year(self.country, self.subdivision, year)
-        )
+        days = sorted({day for year in range(first.year, last.year + 1) for day in self._days(year)})
         found = (Span(*whole_days(day, day + _DAY, self.zone), name) for day, name in days)
         return [span for span in found if span.start < high and span.end > low]
+
+    def _days(self, year: int) -> Iterator[tuple[date, str]]:
+        if self.country is not None:
+            yield from _year(self.country, self.subdivision, year)
+        for when, name in self.own:
+            day = when.within(year) if isinstance(when, DayOfYear) else when
+            if day is not None and day.year == year:
+                yield day, name
 
 
 def whole_days(first: date, end: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
