@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from bench import calendar
 from bench.cores import two_cores
 from bench.figures import Figure, table
 from bench.processes import Failed, server
@@ -15,11 +16,28 @@ from bench.slash_command import Plan, latency, throughput
 from bench.starting import help_time, ready_time
 
 RESULTS = Path(__file__).with_name("results.json")
-NAMES = ("deploy-request-throughput", "deploy-request-latency", "help", "ready")
+CALENDAR = "calendar"
+OF_THE_BOT = ("deploy-request-throughput", "deploy-request-latency", "help", "ready")
+NAMES = (*OF_THE_BOT, CALENDAR)
 
 
 def measured(options: argparse.Namespace, folder: Path) -> tuple[list[Figure], list[str]]:
     """Run what was asked for. Raises Failed."""
+    wanted = options.only or NAMES
+    figures, remarks = of_the_bot(options, folder, [n for n in OF_THE_BOT if n in wanted])
+    if CALENDAR in wanted:
+        print(f"measuring {CALENDAR} …", file=sys.stderr, flush=True)
+        seconds = 0.5 if options.quick else 2.0
+        figures += calendar.figures(calendar.Plan(folder, options.rounds, seconds))
+    return figures, remarks
+
+
+def of_the_bot(
+    options: argparse.Namespace, folder: Path, wanted: Sequence[str]
+) -> tuple[list[Figure], list[str]]:
+    """What needs a bot that runs, or its command line. Raises Failed."""
+    if not wanted:
+        return [], []
     cores = two_cores()
     with server([sys.executable, "-m", "bench.outside"], folder, cores[1] if cores else None) as outside:
         plan = Plan(
@@ -31,13 +49,13 @@ def measured(options: argparse.Namespace, folder: Path) -> tuple[list[Figure], l
             latency_seconds=4.0 if options.quick else 20.0,
         )
         benchmarks: dict[str, Callable[[], list[Figure]]] = {
-            NAMES[0]: lambda: throughput(plan),
-            NAMES[1]: lambda: latency(plan),
-            NAMES[2]: lambda: [help_time(folder, 20 if options.quick else 40)],
-            NAMES[3]: lambda: [ready_time(folder, plan.product, max(plan.rounds, 7))],
+            OF_THE_BOT[0]: lambda: throughput(plan),
+            OF_THE_BOT[1]: lambda: latency(plan),
+            OF_THE_BOT[2]: lambda: [help_time(folder, 20 if options.quick else 40)],
+            OF_THE_BOT[3]: lambda: [ready_time(folder, plan.product, max(plan.rounds, 7))],
         }
         figures: list[Figure] = []
-        for name in options.only or NAMES:
+        for name in wanted:
             print(f"measuring {name} …", file=sys.stderr, flush=True)
             figures += benchmarks[name]()
     return figures, plan.remarks

@@ -195,9 +195,13 @@ class Registry(Protocol):
 
 
 class Deployer(Protocol):
-    """Starts a rollout. `look_up` tells what came of a call that may have been made before a crash."""
+    """Starts a rollout, and shifts it to its run's next step (`Run.aim`, per cent of the traffic).
+
+    `look_up` tells what came of a call that may have been made before a crash.
+    """
 
     async def start(self, run: Run) -> RunResult: ...
+    async def shift(self, run: Run) -> RunResult: ...
     async def look_up(self, run: Run) -> RunResult | None: ...
     def rollback_command(
         self, service: str, environment: str, tag: str, digest: str | None

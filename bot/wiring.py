@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from bot.adapters.clock import SystemClock
 from bot.adapters.deployers import PolicyDeployers
+from bot.adapters.ics_feed import IcsFetcher
 from bot.adapters.oci_registry import OciRegistry
 from bot.adapters.oci_tokens import Login
 from bot.adapters.probes import Probes
@@ -24,11 +25,16 @@ from bot.adapters.totp import Totp
 from bot.adapters.totp_check import TotpCheck
 from bot.flows.collect import Collector
 from bot.flows.evaluate import evaluate
+from bot.flows.freeze_moments import fire, look_ahead
+from bot.flows.keep_feed import fire as look_at_feed
+from bot.flows.living_calendar import recall
 from bot.flows.reload_policy import PolicyHolder, load_policy, put_in_force, refuse
 from bot.flows.run import carry_out
 from bot.jobs.deliveries import Pace, delivery_worker
+from bot.jobs.feeds import Feeds
 from bot.jobs.metrics import Metrics
 from bot.jobs.prune import Pruning
+from bot.jobs.roll import Roll
 from bot.jobs.self_check import SelfCheck
 from bot.jobs.timers import timer_worker
 from bot.jobs.watch import Watch
@@ -125,6 +131,7 @@ class Portcullis:
         self._closing.push_async_callback(decider.close)
         self.decider = decider
         await put_in_force(decider.ledger, self._first_policy)
+        await recall(decider.ledger, self._first_policy)
         self._build_slack(decider)
         self._build_loops(decider)
         await self._listen(decider)
@@ -174,6 +181,9 @@ class Portcullis:
             {
                 "evaluate": evaluated,
                 "run": lambda id_: carry_out(background, decider.deployers, holder.policy, id_),
+                "freeze": lambda subject: fire(background, holder.policy, subject),
+                "freeze-ahead": lambda _: look_ahead(background, holder.policy),
+                "feed": lambda name: look_at_feed(background, holder.policy, name),
             },
         )
         announcer = Announcer(background, holder, clock, self._slack.api)
@@ -182,6 +192,10 @@ class Portcullis:
         probes = Probes(clock=clock, policy=holder)
         self._closing.push_async_callback(probes.close)
         self.watch = Watch(background, holder, probes, probes.supports)
+        fetcher = IcsFetcher()
+        self._closing.push_async_callback(fetcher.close)
+        self.feeds = Feeds(background, holder, fetcher, clock)
+        self.roll = Roll(background, holder)
         pulses = {"timers": self.timers.pulse, "deliveries": self.deliveries.pulse}
         self.metrics = Metrics(pulses)
         self.check = SelfCheck(
@@ -219,6 +233,8 @@ class Portcullis:
             ("timers", self.timers.run),
             ("deliveries", self.deliveries.run),
             ("watch", self.watch.run),
+            ("feeds", self.feeds.run),
+            ("roll", self.roll.run),
             ("self-check", self.check.run),
             ("workspace", lambda: keep_learning(self._slack)),
             ("prune", Pruning(Retention(self.decider.ledger, self.clock)).run),
@@ -248,14 +264,16 @@ class Portcullis:
             await refuse(decider.ledger, decider.holder.policy, error)
             return False
         before = decider.holder.policy
-        decider.holder.policy = policy
         try:
+            await recall(decider.ledger, policy)
+            decider.holder.policy = policy
             await put_in_force(decider.ledger, policy)
         except Exception:
             decider.holder.policy = before  # a policy that nobody recorded must not decide anything
             log.exception("policy.not-recorded", policy=policy.digest)
             return False
-        self.watch.changed.set()
+        for loop in (self.watch, self.feeds, self.roll):
+            loop.changed.set()
         log.info("policy.in-force", policy=policy.digest)
         return True
 

@@ -56,6 +56,8 @@ class WebApi:
         if method is None:
             raise ApiError("unknown_method", req_method=name)
         self._admit(method, _token(request, args))
+        if not method.reads_json and request.content_type == "application/json":
+            args = dict(request.query)  # Slack does not say so; it answers as if nothing had been given
         body = method.run(Call(world=self._world, args=args))
         headers = {"X-OAuth-Scopes": ",".join(sorted(self._world.app.scopes or ()))}
         headers["X-Accepted-OAuth-Scopes"] = ",".join(method.scopes)

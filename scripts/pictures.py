@@ -1,16 +1,21 @@
 """Makes the pictures of the README and docs: drives the demo and photographs it in Chromium."""
 
 import asyncio
+import re
 import shutil
+import signal
 import sys
+from datetime import timedelta
 
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright
 
+from bot.adapters.clock import SystemClock
 from examples.demo import ROOT, free_ports, running
-from examples.tour import ADA, CY, DEPLOYMENTS, INCIDENTS, LIN, Tour
+from examples.tour import ADA, CY, DEPLOYMENTS, INCIDENTS, LIN, Tour, need
 from sandbox.client import SandboxClient
 
 PICTURES = ROOT / "docs" / "pictures"
+GENERAL = "C04GENERA"
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -53,6 +58,31 @@ async def story(page: Page, tour: Tour) -> None:
     await shot(page, "world")
 
 
+async def week(browser: Browser, tour: Tour) -> None:
+    """`/deploy windows`, at a desk and on a phone, in a week that has a bit of everything whenever it is taken."""
+    policy = tour.run.folder / "policy.yaml"
+    begins = SystemClock().now().date() + timedelta(days=6)
+    dates = f'from: "{begins}", to: "{begins + timedelta(days=8)}"'
+    text, found = re.subn(
+        r'(name: black-friday,.*?)from: "[^"]+", to: "[^"]+"', rf"\1{dates}", policy.read_text()
+    )
+    need(found == 1, "the example has its freeze")
+    policy.write_text(text)
+    tour.run.processes["bot"].send_signal(signal.SIGHUP)
+    await tour.message(DEPLOYMENTS, "in force")
+    await tour.command(LIN, "Lin", "windows production checkout", GENERAL)
+    await tour.told(LIN, "Lin", "production / checkout", "Next freeze")
+    for name, width, scale in (("windows", 1280, 1), ("windows-phone", 390, 2)):
+        page = await browser.new_page(viewport={"width": width, "height": 860}, device_scale_factor=scale)
+        await page.goto(tour.run.url("sandbox"))
+        await page.wait_for_timeout(600)
+        if name == "windows-phone":
+            await page.locator(".menu").click()
+        await page.get_by_text("general", exact=True).first.click()
+        await shot(page, name)
+        await page.close()
+
+
 async def become(page: Page, name: str) -> None:
     """Switch the persona."""
     await page.locator(".persona summary").click()
@@ -71,7 +101,9 @@ async def main() -> int:
         browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         page = await browser.new_page(viewport={"width": 1280, "height": 860})
         try:
-            await story(page, Tour(run, slack))
+            tour = Tour(run, slack)
+            await story(page, tour)
+            await week(browser, tour)
         finally:
             await page.screenshot(path=folder / "last.png")
             await browser.close()

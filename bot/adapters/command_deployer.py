@@ -9,8 +9,8 @@ from typing import Final
 
 from bot.adapters.captured_process import Ended
 from bot.adapters.captured_process import run as run_captured
-from bot.adapters.command_words import CannotFill, filled
-from bot.domain.deployment import Run, RunResult
+from bot.adapters.command_words import CannotFill, filled, mentions
+from bot.domain.deployment import WHOLE, Run, RunResult
 from bot.policy.services import CommandDeployer as Commands
 
 BY_HAND: Final = "by-hand"
@@ -21,7 +21,7 @@ _LONGEST_LOOK = timedelta(minutes=1)
 
 class CommandDeployer:
     """Implements ports.Deployer. The programs run in the policy's folder and see PATH, HOME, LANG, what the policy
-    passes on by name, and PORTCULLIS_RUN, _REQUEST, _SERVICE, _ENVIRONMENT, _ARTIFACT and _DIGEST."""
+    passes on by name, and PORTCULLIS_RUN, _REQUEST, _SERVICE, _ENVIRONMENT, _ARTIFACT, _DIGEST and _PERCENT."""
 
     def __init__(self, commands: Commands, *, folder: Path, environ: Mapping[str, str]) -> None:
         self._commands = commands
@@ -29,22 +29,33 @@ class CommandDeployer:
         self._environ = environ
 
     async def start(self, run: Run) -> RunResult:
-        """Runs the `start` command to its end. `exit-0` is success; `exit-N`, `signal-N`, `timed-out`, `not-found`,
-        `not-executable`, `no-working-folder`, `cannot-start`, `unknown-placeholder`, `no-value` and `unsafe-value`
-        are not. Cancelling it ends the command's whole process group."""
-        try:
-            ended = await self._ended(self._commands.start, run, self._commands.timeout)
-        except CannotFill as refused:
-            return RunResult(succeeded=False, code=refused.code, output=f"nothing was started: {refused}\n")
-        return RunResult(succeeded=ended.code == "exit-0", code=ended.code, output=ended.output)
+        """Runs the `start` command to its end; {percent} is the run's first step, 100 where it has only one. `exit-0`
+        is success; `exit-N`, `signal-N`, `timed-out`, `not-found`, `not-executable`, `no-working-folder`,
+        `cannot-start`, `unknown-placeholder`, `no-value` and `unsafe-value` are not. Cancelling it ends the command's
+        whole process group."""
+        return await self._called(self._commands.start, run)
+
+    async def shift(self, run: Run) -> RunResult:
+        """Runs the `shift` command, which brings the traffic to {percent}, the run's next step. Its codes are those
+        of `start`, and `no-shift` where the policy names no such command (any more)."""
+        if self._commands.shift is None:
+            return RunResult(
+                succeeded=False, code="no-shift", output="nothing was called: no shift command\n"
+            )
+        return await self._called(self._commands.shift, run)
 
     async def look_up(self, run: Run) -> RunResult | None:
-        """What the `status` command says of `run`: exit 0 it succeeded, exit 1 it failed; anything else, a command
-        that cannot be run or none at all is None, for nobody knows."""
-        if self._commands.status is None:
+        """What the `status` command says of the call under way: exit 0 it succeeded, exit 1 it failed; anything else,
+        a command that cannot be run or none at all is None, for nobody knows.
+
+        In a rollout in steps only a command that names {percent} is believed. One that is not told which step is
+        meant speaks of the whole rollout, or of whichever call was the last: both would be taken for this step.
+        """
+        status = self._commands.status
+        if status is None or (run.plan.stepped and not mentions(status, "percent")):
             return None
         try:
-            ended = await self._ended(self._commands.status, run, min(self._commands.timeout, _LONGEST_LOOK))
+            ended = await self._ended(status, run, min(self._commands.timeout, _LONGEST_LOOK))
         except CannotFill:
             return None
         said = {"exit-0": (True, "looked-up-succeeded"), "exit-1": (False, "looked-up-failed")}.get(
@@ -63,6 +74,7 @@ class CommandDeployer:
             "digest": digest,
             "rollback_artifact": tag,
             "rollback_digest": digest,
+            "percent": str(WHOLE),
             "run": BY_HAND,
             "request": BY_HAND,
         }
@@ -74,6 +86,13 @@ class CommandDeployer:
             except CannotFill:
                 continue
         return None
+
+    async def _called(self, argv: Sequence[str], run: Run) -> RunResult:
+        try:
+            ended = await self._ended(argv, run, self._commands.timeout)
+        except CannotFill as refused:
+            return RunResult(succeeded=False, code=refused.code, output=f"nothing was started: {refused}\n")
+        return RunResult(succeeded=ended.code == "exit-0", code=ended.code, output=ended.output)
 
     async def _ended(self, argv: Sequence[str], run: Run, limit: timedelta) -> Ended:
         return await run_captured(
@@ -92,6 +111,7 @@ class CommandDeployer:
             "PORTCULLIS_ENVIRONMENT": run.environment,
             "PORTCULLIS_ARTIFACT": run.artifact.tag,
             "PORTCULLIS_DIGEST": run.artifact.digest or "",
+            "PORTCULLIS_PERCENT": str(run.aim),
         }
         passed = {name: self._environ[name] for name in names if name in self._environ}
         return {"PATH": os.defpath, **passed, **own}
@@ -104,6 +124,7 @@ def _values(run: Run) -> dict[str, str | None]:
         "environment": run.environment,
         "artifact": run.artifact.tag,
         "digest": run.artifact.digest,
+        "percent": str(run.aim),
         "run": run.id,
         "request": run.request,
         "rollback_artifact": target.tag if target else None,

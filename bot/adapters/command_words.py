@@ -10,6 +10,7 @@ PLACEHOLDERS: Final = frozenset(
         "environment",
         "artifact",
         "digest",
+        "percent",
         "run",
         "request",
         "rollback_artifact",
@@ -29,10 +30,15 @@ class CannotFill(ValueError):  # noqa: N818 -- it names the outcome
         self.placeholder = placeholder
 
 
+def mentions(argv: Sequence[str], placeholder: str) -> bool:
+    """Whether some item of `argv` has `{placeholder}` in it."""
+    return any(found[1] == placeholder for item in argv for found in _PLACEHOLDER.finditer(item))
+
+
 def filled(argv: Sequence[str], values: Mapping[str, str | None]) -> list[str]:
     """`argv` with every `{placeholder}` replaced. Raises CannotFill.
 
-    Values are names, tags and digests; anything else (a space, a quote, a leading dash that would become an option)
+    Values are names, numbers, tags and digests; anything else (a space, a quote, a leading dash that would become an option)
     is refused, although no shell ever sees it: the command may be one.
     """
     return [_PLACEHOLDER.sub(lambda found: _value(found[1], values), item) for item in argv]

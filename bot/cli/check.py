@@ -4,6 +4,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from bot.flows.preview import Answer, Question
@@ -107,10 +108,32 @@ def _print(question: "Question", policy: "Policy", answer: "Answer") -> None:
     asked = "" if question.at is None else f", judged for {when(readiness.judged_at)}"
     print(f"{verdict}: {question.service} {question.artifact} -> {question.environment}{asked}")
 
+    for told in _earliest(answer, when):
+        print(f"  {told}")
     for outcome in worst_first(readiness.outcomes):
-        shown = line(outcome, when=when, now=readiness.judged_at)
+        shown = line(outcome, when=when, now=readiness.judged_at, earliest=readiness.earliest)
         print(f"  {shown.sign} {shown.word:<8} {shown.text}")
         if shown.unblocks:
             print(f"    {shown.unblocks}")
     if not readiness.outcomes:
         print(f"  The policy has no gates for {question.environment}: an empty policy passes nothing.")
+
+
+def _earliest(answer: "Answer", when: "Callable[[datetime], str]") -> "Iterator[str]":
+    """The instant at which everything known passes, where it has to wait, or why nobody knows it."""
+    from bot.domain.outcome import Status
+    from handlers.wording.gates import line
+    from handlers.wording.times import ahead
+
+    found, readiness = answer.earliest, answer.readiness
+    if readiness.status is not Status.WAITING:
+        return
+    if found.at is not None:
+        yield f"earliest start {when(found.at)} ({ahead(found.at, readiness.judged_at)})"
+    else:
+        then = found.readiness
+        held = then.only(Status.BLOCKED, Status.UNKNOWN) or tuple(o for o in then.outcomes if o.awaits)
+        why = held[0] if held else readiness.only(Status.WAITING)[0]
+        yield f"earliest start unknown: {line(why, when=when, now=then.judged_at).text}"
+    for old in found.ages:
+        yield f"by then too old: {line(old, when=when, now=found.readiness.judged_at).text}"

@@ -136,6 +136,17 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attestation:
+    """Somebody in `role` said of an item of the checklist that it is so (P18, F3): true of one revision only."""
+
+    item: str
+    role: str
+    by: Actor
+    at: datetime
+    revision: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeRequest:
     """One request to change an environment. Immutable: each change is a new value and an audit entry."""
 
@@ -164,10 +175,16 @@ class ChangeRequest:
     approved_at: datetime | None = None
     closing: Closing | None = None
     held: Hold | None = None
+    attested: tuple[Attestation, ...] = ()  # one an item; of an earlier revision: void
 
     @property
     def is_open(self) -> bool:
         return self.state.is_open
+
+    @property
+    def ticks(self) -> tuple[Attestation, ...]:
+        """What people attested of what is asked for now; what they said of an earlier revision is void."""
+        return tuple(tick for tick in self.attested if tick.revision == self.revision)
 
     def may_become(self, state: RequestState) -> bool:
         """Whether the state machine has this arrow."""

@@ -37,6 +37,7 @@ _ITEM: Final = re.compile(r"(?P<first>\*|[A-Z]+|\d+)(?:-(?P<last>[A-Z]+|\d+))?(?
 _NTH: Final = re.compile(r"(?:[0-7]|SUN|MON|TUE|WED|THU|FRI|SAT)#[1-5]|L[0-7]", re.ASCII)
 _HOUR, _DAY, _WEEKDAY = 1, 2, 4
 _SUNDAY: Final = 7
+_HOURS: Final = 24
 _LONGEST_TEXT: Final = 200
 _GREGORIAN_CYCLE: Final = (date(2000, 1, 1), date(2028, 1, 1))  # every kind of year with every first weekday
 
@@ -58,6 +59,11 @@ class Cron:
     def literal_hour(self) -> bool:
         """Whether the hour field holds numbers, lists and ranges only: it then fires once per wall-clock time."""
         return _compile(self.text).literal_hour
+
+    @property
+    def every_hour(self) -> bool:
+        """Whether it fires in each hour of a day on which it fires."""
+        return len({moment.hour for moment in _compile(self.text).times}) == _HOURS
 
     @property
     def firings_per_day(self) -> int:

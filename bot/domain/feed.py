@@ -1,6 +1,6 @@
 """A calendar that is fetched from an address: what is known of its last good copy, and whether that is still enough."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 
@@ -18,6 +18,16 @@ class FeedState:
     last_modified: str | None = None
     problem: str | None = None  # the code of what went wrong at the last attempt; None where it went well
     failures: int = 0  # attempts that went wrong since one went well
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What one attempt to fetch brought."""
+
+    code: str  # ok, not-modified, or what went wrong
+    body: bytes | None = field(default=None, repr=False)  # with ok, and only then
+    etag: str | None = None
+    last_modified: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """A freeze that people declared while the bot runs: what it forbids, where, from when until when, and who lifted it."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -10,6 +10,11 @@ from bot.domain.change_request import Actor
 
 UNTIL_LIFTED: Final = datetime(9999, 12, 31, tzinfo=UTC)
 """The end of a freeze that has none yet: the calendar needs an instant, and no real one lies so far ahead."""
+
+NOTICE: Final = timedelta(days=1)
+"""How long before its beginning a freeze is announced once more."""
+ALIKE: Final = timedelta(minutes=1)
+"""Two declarations whose edges lie nearer to each other than this mean the same times."""
 
 
 class FreezeClass(StrEnum):
@@ -26,6 +31,20 @@ class FreezeState(StrEnum):
     ACTIVE = "active"
     ENDED = "ended"
     LIFTED = "lifted"
+
+
+class Moment(StrEnum):
+    """The instants at which people hear of a freeze."""
+
+    DAY_BEFORE = "day-before"
+    BEGIN = "begin"
+    END = "end"
+
+
+def moments(begins_at: datetime, ends_at: datetime | None, now: datetime) -> dict[Moment, datetime]:
+    """The moments of a freeze that are still ahead at `now` (P6): what is past is not told late."""
+    all_of_them = {Moment.DAY_BEFORE: begins_at - NOTICE, Moment.BEGIN: begins_at, Moment.END: ends_at}
+    return {moment: at for moment, at in all_of_them.items() if at is not None and at > now}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +82,18 @@ class Freeze:
             return FreezeState.SCHEDULED
         return FreezeState.ACTIVE if self.ends_at is None or now < self.ends_at else FreezeState.ENDED
 
+    def repeats(self, other: "Freeze") -> bool:
+        """Whether it says nothing that `other` does not say already: the same scope, class and times."""
+        mine, theirs = ((f.scope, f.strength, f.break_glass) for f in (self, other))
+        begins = (
+            other.begins_at <= self.begins_at if self._at_once else _near(self.begins_at, other.begins_at)
+        )
+        return mine == theirs and begins and _near(self.ends_at, other.ends_at)
+
+    @property
+    def _at_once(self) -> bool:
+        return self.begins_at <= self.declared_at
+
     def covers(self, environment: str, service: str | None) -> bool:
         """Whether it applies there (services AND environments)."""
         return self.scope.covers(environment, service)
@@ -90,3 +121,10 @@ class Freeze:
             reason=self.reason,
             holds=hard,
         )
+
+
+def _near(one: datetime | None, other: datetime | None) -> bool:
+    """Whether two edges mean the same instant; none at all means none at all."""
+    if one is None or other is None:
+        return one is other
+    return abs(one - other) < ALIKE

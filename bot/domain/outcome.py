@@ -33,8 +33,9 @@ class Citation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateOutcome:
-    """One gate's answer. `until` is the instant a waiting gate passes by itself; `retry` marks an unknown that
-    exists because a source did not answer, and may go away when asked again."""
+    """One gate's answer. A gate that waits says what ends it: an instant (`until`), or an event whose instant nobody
+    knows (`awaits`, such as the lifting of `FRZ-3`). A warning may say `until` when it ends by itself. `retry` marks
+    an unknown that exists because a source did not answer, and may go away when asked again."""
 
     gate: str
     status: Status
@@ -43,12 +44,15 @@ class GateOutcome:
     cites: tuple[Citation, ...] = ()
     until: datetime | None = None
     retry: bool = False
+    awaits: str | None = None
 
     def __post_init__(self) -> None:
-        if self.status is Status.WAITING and self.until is None:
-            raise ValueError(f"{self.gate} waits, but does not say until when")
-        if self.until is not None and self.status is not Status.WAITING:
+        if self.status is Status.WAITING and (self.until is None) == (self.awaits is None):
+            raise ValueError(f"{self.gate} waits, but does not say until when, or what for")
+        if self.until is not None and self.status not in (Status.WAITING, Status.WARNED):
             raise ValueError(f"{self.gate} is {self.status}, but says until when")
+        if self.awaits is not None and self.status is not Status.WAITING:
+            raise ValueError(f"{self.gate} is {self.status}, but says what it waits for")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +62,9 @@ class Readiness:
     outcomes: tuple[GateOutcome, ...]
     judged_at: datetime
     policy_digest: str
+    earliest: datetime | None = None
+    """The first instant, from the one judged for, at which everything known passes together; None where that is not
+    known: something is blocked or unknown, awaits an event, or nobody asked."""
 
     @property
     def status(self) -> Status:
@@ -66,8 +73,24 @@ class Readiness:
 
     @property
     def waits_until(self) -> datetime | None:
-        """The earliest instant at which every waiting gate passes; None when nothing waits."""
-        return max((o.until for o in self.outcomes if o.until), default=None)
+        """The last of the instants that the waiting gates tell: it starts no sooner. None when nothing waits, or
+        when something waits for an event, whose instant nobody knows."""
+        waiting = self.only(Status.WAITING)
+        if any(o.awaits is not None for o in waiting):
+            return None
+        return max((o.until for o in waiting if o.until), default=None)
+
+    @property
+    def begins(self) -> datetime | None:
+        """When it may start, for all that is known, where it has to wait; None where nothing waits, or nobody knows."""
+        if self.earliest is not None:
+            return self.earliest if self.earliest > self.judged_at else None
+        return self.waits_until
+
+    @property
+    def awaits(self) -> tuple[str, ...]:
+        """The events that something waits for, such as the lifting of a freeze (P6), in the policy's order."""
+        return tuple(o.awaits for o in self.outcomes if o.awaits is not None)
 
     @property
     def may_be_approved(self) -> bool:

@@ -1,11 +1,13 @@
 """All facts for one decision, gathered beforehand, so that gates are pure and a decision can be replayed."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.domain.artifact import Artifact, RegistryAnswer
 from bot.domain.calendar import Calendar
 from bot.domain.change_request import ChangeRequest
+from bot.domain.checklist import Item
 from bot.domain.environment import EnvironmentStatus
 from bot.domain.evidence import Evidence, EvidenceKind
 from bot.domain.feed import FeedStatus
@@ -33,6 +35,7 @@ class Snapshot:
     promotion_path: tuple[str, ...]  # the target environment and what it promotes from, nearest first
     calendar: Calendar  # with the freezes that people declared, and the last good copies of what is fetched
     feeds: tuple[FeedStatus, ...] = ()
+    checklists: Mapping[str, tuple[Item, ...]] = field(default_factory=dict)  # the policy's, by name
 
     def about_artifact(self) -> tuple[Evidence, ...]:
         """The statements about this tag."""

@@ -1,9 +1,13 @@
 """From wall-clock times in a zone to instants, where the clock jumps forward (gap) or back (fold)."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from typing import Final
 from zoneinfo import ZoneInfo
 
-_SECOND = timedelta(seconds=1)
+_SECOND: Final = timedelta(seconds=1)
+_EPOCH: Final = datetime(2000, 1, 1)  # noqa: DTZ001 - a wall-clock time
+_PROBES: Final = tuple(timedelta(hours=hours) for hours in range(-24, 49, 3))
 
 
 def start_instant(wall: datetime, zone: ZoneInfo) -> datetime:
@@ -26,6 +30,9 @@ def end_instant(wall: datetime, zone: ZoneInfo) -> datetime:
 
 def real_instants(wall: datetime, zone: ZoneInfo) -> tuple[datetime, ...]:
     """Every UTC instant at which the zone's clock shows this time: none in a gap, two in a fold, else one."""
+    epoch = _steady(zone, wall.toordinal())
+    if epoch is not None:
+        return (epoch + (wall - _EPOCH),)
     before, after = _offsets(wall, zone)
     if before == after:
         return ((wall - before).replace(tzinfo=UTC),)
@@ -49,12 +56,28 @@ def _offsets(wall: datetime, zone: ZoneInfo) -> tuple[timedelta, timedelta]:
 
 
 def _instant(wall: datetime, zone: ZoneInfo, *, fold: int) -> datetime:
+    epoch = _steady(zone, wall.toordinal())
+    if epoch is not None:
+        return epoch + (wall - _EPOCH)
     before, after = _offsets(wall, zone)
     if before == after:
         return (wall - before).replace(tzinfo=UTC)
     if before > after:
         return (wall - (after if fold else before)).replace(tzinfo=UTC)
     return _first_after_gap((wall - after).replace(tzinfo=UTC), (wall - before).replace(tzinfo=UTC), zone)
+
+
+@lru_cache(maxsize=16384)
+def _steady(zone: ZoneInfo, ordinal: int) -> datetime | None:
+    """For a day on which the zone's clock does not change, the UTC instant of the epoch by the day's offset.
+
+    Compiling a year of rules asks for the same days over and over. A day counts as steady when the offset is the
+    same throughout the day before and the day after as well; no zone goes to another offset and back so quickly.
+    """
+    day = datetime.combine(date.fromordinal(ordinal), time())
+    offsets = {zone.utcoffset(day + probe) for probe in _PROBES}
+    offset = offsets.pop()
+    return None if offsets or offset is None else (_EPOCH - offset).replace(tzinfo=UTC)
 
 
 def _first_after_gap(low: datetime, high: datetime, zone: ZoneInfo) -> datetime:

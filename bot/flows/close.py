@@ -8,6 +8,7 @@ from bot.domain.refusal import Refusal
 from bot.flows import owing
 from bot.flows.asking import Asker, bounded_reason, known_request
 from bot.flows.count import may_fill_a_seat
+from bot.flows.rollouts import stop
 from bot.policy import Policy
 from bot.ports import Ledger, Transaction
 
@@ -46,14 +47,16 @@ def _rejectable(
 
 
 async def cancel(ledger: Ledger, policy: Policy, asker: Asker, request_id: str, *, key: str) -> ChangeRequest:
-    """Take a request back before it starts: the requester, or whoever could hold a seat."""
+    """Take a request back before it starts, or stop its rollout between two calls: the requester, or whoever could
+    hold a seat."""
     actor = asker.actor(policy)
 
     def step(tx: Transaction) -> ChangeRequest:
         request = known_request(tx, request_id)
         if tx.remembered(key) is not None:
             return request
-        if not request.may_become(RequestState.CANCELLED):
+        under_way = request.state is RequestState.STARTING
+        if not (under_way or request.may_become(RequestState.CANCELLED)):
             raise Refusal("too-late", {"request": request.id, "state": request.state.value})
         if actor.person != request.requester.person:
             try:
@@ -63,9 +66,19 @@ async def cancel(ledger: Ledger, policy: Policy, asker: Asker, request_id: str, 
                     "not-yours", {"request": request.id, "by": request.requester.person}
                 ) from refusal
         tx.remember(key, request.id)
+        if under_way:
+            return _stopped(tx, policy, request, actor)
         return _close(tx, policy, request, RequestState.CANCELLED, actor, None)
 
     return await ledger.write(step)
+
+
+def _stopped(tx: Transaction, policy: Policy, request: ChangeRequest, actor: Actor) -> ChangeRequest:
+    """A rollout between two calls ends where it stands. Raises Refusal `too-late` where a call is under way."""
+    stopped = stop(tx, policy, request, actor)
+    if stopped is None:
+        raise Refusal("too-late", {"request": request.id, "state": request.state.value})
+    return stopped
 
 
 async def ask_to_start(

@@ -9,6 +9,7 @@ from typing import Final
 
 from bot.domain.artifact import Artifact, RegistryAnswer, RegistryWord
 from bot.domain.change_request import ChangeRequest
+from bot.domain.checklist import Item
 from bot.domain.environment import EnvironmentStatus
 from bot.domain.evidence import Evidence, EvidenceKind
 from bot.domain.snapshot import RollbackFacts, Snapshot
@@ -49,6 +50,7 @@ class Collector:
             promotion_path=promotion_path(policy, request.environment),
             calendar=rows.living.calendar,
             feeds=rows.living.feeds,
+            checklists=checklists(policy),
         )
 
     async def _resolve(self, image: str | None, reference: str) -> RegistryAnswer:
@@ -69,6 +71,11 @@ class Collector:
         )
         registry = await self._resolve(image, target.digest or target.tag)
         return RollbackFacts(target=target, registry=registry, command=command)
+
+
+def checklists(policy: Policy) -> dict[str, tuple[Item, ...]]:
+    """The policy's checklists by name, as the gate reads them."""
+    return {name: tuple(item.compiled() for item in items) for name, items in policy.checklists.items()}
 
 
 def promotion_path(policy: Policy, environment: str) -> tuple[str, ...]:

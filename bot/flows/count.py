@@ -69,8 +69,14 @@ def not_an_author(policy: Policy, request: ChangeRequest, person: str, evidence:
 
     Raises Refusal `authors-unknown` or `commit-author`.
     """
-    if "commit-authors" not in policy.environments[request.environment].approval.exclude:
-        return
+    if "commit-authors" in policy.environments[request.environment].approval.exclude:
+        wrote_none_of_it(policy, request, person, evidence)
+
+
+def wrote_none_of_it(
+    policy: Policy, request: ChangeRequest, person: str, evidence: Iterable[Evidence]
+) -> None:
+    """Raises Refusal `authors-unknown` or `commit-author`."""
     build = newest((e for e in evidence if e.artifact == request.artifact.tag), EvidenceKind.BUILD)
     authors = None if build is None else build.details.get("authors")
     if not isinstance(authors, list) or not authors:

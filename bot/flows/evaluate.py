@@ -1,8 +1,12 @@
 """Judge a request on facts gathered just now, and move it to where they put it. Runs when asked for, when facts
-change, when an approval arrives, and when a waiting gate said it would pass."""
+change, when an approval arrives, and when a waiting gate said it would pass. What would start by itself lets what is
+newer go first, so that of several that wait for one opening the newest goes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
 
 from bot.domain.audit import Fact
 from bot.domain.change_request import SYSTEM, ChangeRequest, Closing, RequestState
@@ -13,47 +17,95 @@ from bot.flows.bind import bind
 from bot.flows.collect import Collector, as_of_now
 from bot.flows.count import count_signatures, quorum_of, recount
 from bot.flows.intend import beside, intend, locked_with_others
+from bot.flows.supersede import ahead_of
 from bot.flows.wait import startable, wait
-from bot.gates import judge
+from bot.gates import Earliest, earliest
 from bot.policy import Policy
 from bot.ports import Ledger, Transaction
 
-ASK_AGAIN = timedelta(seconds=15)
+ASK_AGAIN: Final = timedelta(seconds=15)
+MOST_ROUNDS: Final = 4
+"""How often what is newer is looked at before an evaluation is put off: each round something newer was approved."""
+
+Judged = Mapping[str, datetime | None]
+"""Requests that were judged just now and did not start, and until when time alone does not change that."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A snapshot and what every gate said of it."""
+    """A snapshot, what every gate said of it, and when all of them pass."""
 
     snapshot: Snapshot
-    readiness: Readiness
+    earliest: Earliest
+
+    @property
+    def readiness(self) -> Readiness:
+        """What the gates say for the instant asked about."""
+        return self.earliest.asked
 
 
-async def judged(collector: Collector, policy: Policy, request: ChangeRequest, now: datetime) -> Judgement:
+async def judged(
+    collector: Collector, policy: Policy, request: ChangeRequest, now: datetime, *, acknowledged: bool = True
+) -> Judgement:
     """The one decision function behind Slack, HTTP, the scheduler and the command line.
 
-    A request for a later instant is judged for that instant (`at=`).
+    A request for a later instant is judged for that instant (`at=`). A warning counts as passing where its reason is
+    `acknowledged`.
     """
     snapshot = await collector.collect(policy, request)
-    return Judgement(snapshot, _readiness(policy, snapshot, now))
+    return Judgement(snapshot, _earliest(policy, snapshot, now, acknowledged=acknowledged))
 
 
-def _readiness(policy: Policy, snapshot: Snapshot, now: datetime) -> Readiness:
+def _earliest(policy: Policy, snapshot: Snapshot, now: datetime, *, acknowledged: bool) -> Earliest:
     request = snapshot.request
     at = max(now, request.start.at) if request.start.at else now
-    return judge(snapshot, policy.environments[request.environment].gates, at, policy.digest)
+    gates = policy.environments[request.environment].gates
+    return earliest(snapshot, gates, at, policy.digest, acknowledged=acknowledged)
 
 
 async def evaluate(ledger: Ledger, collector: Collector, policy: Policy, request_id: str) -> None:
-    """Evaluate one request. Does nothing for one that is over or under way: it may be called any number of times."""
+    """Evaluate one request. Does nothing for one that is over or under way: it may be called any number of times.
+
+    One that would start by itself has newer ones of the same place, that would too, evaluated before it, the newest
+    first; one of them that starts supersedes it, and one that is blocked is passed by.
+    """
+    judged_now: dict[str, datetime | None] = {}
+    for _ in range(MOST_ROUNDS):
+        ahead = await _evaluate(ledger, collector, policy, request_id, judged_now)
+        if not ahead:
+            return
+        for newer in ahead:
+            if await _evaluate(ledger, collector, policy, newer, judged_now):
+                break  # one that is newer still was approved meanwhile: look at all of them again
+            seen = await ledger.read(partial(_request, request_id=newer))
+            if seen is None or seen.state is RequestState.STARTING:
+                break  # what was asked for is superseded by it
+            judged_now[newer] = None if seen.readiness is None else seen.readiness.waits_until
+    await ledger.write(lambda tx: _put_off(tx, request_id))
+
+
+async def _evaluate(
+    ledger: Ledger, collector: Collector, policy: Policy, request_id: str, judged_now: Judged
+) -> tuple[str, ...]:
+    """Evaluate one request; the newer ones that have to be judged before it may start by itself."""
     request = await ledger.read(lambda tx: tx.requests.get(request_id))
     if request is None or not _evaluable(request):
-        return
+        return ()
     if request.service not in policy.services or request.environment not in policy.environments:
         await ledger.write(lambda tx: _refuse_gone(tx, policy, request_id))
-        return
+        return ()
     snapshot = await collector.collect(policy, request)
-    await ledger.write(lambda tx: decide(tx, policy, request_id, snapshot))
+    return await ledger.write(lambda tx: decide(tx, policy, request_id, snapshot, judged_now))
+
+
+def _request(tx: Transaction, request_id: str) -> ChangeRequest | None:
+    return tx.requests.get(request_id)
+
+
+def _put_off(tx: Transaction, request_id: str) -> None:
+    request = tx.requests.get(request_id, lock=True)
+    if request is not None and _evaluable(request):
+        owing.evaluate_at(tx, request, tx.now + ASK_AGAIN)
 
 
 def _evaluable(request: ChangeRequest) -> bool:
@@ -66,44 +118,82 @@ def _refuse_gone(tx: Transaction, policy: Policy, request_id: str) -> None:
         _close(tx, policy, request, RequestState.REFUSED, "no-longer-in-policy")
 
 
-def decide(tx: Transaction, policy: Policy, request_id: str, collected: Snapshot) -> None:
-    """Judge the request as it stands now, and put that into effect.
+def decide(
+    tx: Transaction, policy: Policy, request_id: str, collected: Snapshot, judged_now: Judged
+) -> tuple[str, ...]:
+    """Judge the request as it stands now, and put that into effect; or change nothing and name the newer requests
+    that have to be judged before this one may start by itself.
 
     What stands in the ledger is read again here, so that nothing which arrived while the outside was asked is
     missed; only the outside's own words are older than this transaction, by the time that asking took.
     """
     request, running = locked_with_others(tx, request_id)
     if request is None or not _evaluable(request):
-        return
+        return ()
     if tx.now >= request.expires_at:
         _close(tx, policy, request, RequestState.EXPIRED, "expired")
-        return
+        return ()
     snapshot = as_of_now(tx, policy, request, collected)
     if snapshot is None:  # another version runs by now, and the registry was not asked about it
         owing.evaluate_at(tx, request, tx.now)
-        return
-    readiness = _readiness(policy, snapshot, tx.now)
-    bound, revised = bind(tx, policy, replace(request, readiness=readiness), snapshot)
+        return ()
+    readiness = _earliest(policy, snapshot, tx.now, acknowledged=request.reason is not None).asked
+    judged_so = replace(request, readiness=readiness)
+    if running is None and (ahead := _goes_after(tx, judged_so, judged_now)):
+        return ahead
+    _put_into_effect(tx, policy, judged_so, snapshot, before=request, running=running)
+    return ()
+
+
+def _goes_after(tx: Transaction, request: ChangeRequest, judged_now: Judged) -> tuple[str, ...]:
+    """The newer requests of the same place that could start now, for all that is known, where this one would."""
+    if not request.start.by_itself or request.asked_to_start is not None or not startable(request, tx.now):
+        return ()
+    return tuple(r.id for r in ahead_of(tx, request) if not _held_for_now(r.id, judged_now, tx.now))
+
+
+def _held_for_now(request_id: str, judged_now: Judged, now: datetime) -> bool:
+    """Whether it was judged just now and did not start, and no instant that it waited for has come since."""
+    if request_id not in judged_now:
+        return False
+    until = judged_now[request_id]
+    return until is None or until > now
+
+
+def _put_into_effect(
+    tx: Transaction,
+    policy: Policy,
+    request: ChangeRequest,
+    snapshot: Snapshot,
+    *,
+    before: ChangeRequest,
+    running: ChangeRequest | None,
+) -> None:
+    """`request` has the new readiness, `before` the one that was told last."""
+    bound, revised = bind(tx, policy, request, snapshot)
     _report_mismatch(tx, policy, bound, snapshot)
     first = request.state is RequestState.EVALUATING
+    readiness = bound.readiness
     if (first or revised) and (code := _refusal(bound, now=tx.now, first=first)) is not None:
         _close(tx, policy, bound, RequestState.REFUSED, code)
-    elif first and readiness.worth_asking_again:
-        _wait_for_sources(tx, policy, request, bound)
+    elif readiness is None or (first and readiness.worth_asking_again):
+        _wait_for_sources(tx, policy, before, bound)
     else:
         bound = replace(bound, readiness=beside(readiness, running))  # it holds, and refuses nothing
         if first or revised:  # not at every judgement: what closes each night would keep it alive for ever
             bound = _living(policy, bound)
-        _advance(tx, policy, request, _opened(tx, policy, bound, revised=revised), snapshot)
+        _advance(tx, policy, before, _opened(tx, policy, bound, revised=revised), snapshot)
 
 
 def _living(policy: Policy, request: ChangeRequest) -> ChangeRequest:
-    """A request that waits for a known instant does not expire before it: its lifetime counts from there."""
+    """A request that waits for a known instant does not expire before it: its lifetime counts from there. One that
+    waits for an event expires as any other does, and its message says so."""
     readiness = request.readiness
-    if readiness is None or readiness.waits_until is None:
+    begins = None if readiness is None else readiness.begins
+    if begins is None:
         return request
     lifetime = policy.environments[request.environment].approval.expires
-    return replace(request, expires_at=max(request.expires_at, readiness.waits_until + lifetime))
+    return replace(request, expires_at=max(request.expires_at, begins + lifetime))
 
 
 def _report_mismatch(tx: Transaction, policy: Policy, request: ChangeRequest, snapshot: Snapshot) -> None:

@@ -1,6 +1,6 @@
 """Answers that change nothing: how a request, all requests and the environments stand."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.domain.approval import Approval
@@ -17,6 +17,9 @@ from bot.flows.collect import Collector
 from bot.flows.colours import statuses
 from bot.flows.count import counted_roles, may_fill_a_seat, not_an_author, quorum_of, quorum_with
 from bot.flows.evaluate import judged
+from bot.flows.lifting import with_lifters
+from bot.flows.wait import startable
+from bot.gates import Earliest
 from bot.policy import Policy
 from bot.ports import Clock, Ledger, Place, Transaction
 
@@ -35,6 +38,7 @@ class RequestView:
     place: Place | None
     now: datetime
     build: Evidence | None = None  # what CI said of the build: commit and authors (P10)
+    also_ready: tuple[ChangeRequest, ...] = ()  # what else of this requester waits for the Start button alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,9 +53,27 @@ class IncidentView:
     now: datetime
 
 
-async def request_view(ledger: Ledger, policy: Policy, request_id: str) -> RequestView:
-    """One request. Raises Refusal `unknown-request`."""
-    return await ledger.read(lambda tx: view_of(tx, policy, known_request(tx, request_id, lock=False)))
+async def request_view(
+    ledger: Ledger, policy: Policy, request_id: str, *, with_ready: bool = False
+) -> RequestView:
+    """One request; `with_ready` with what else of its requester can start now. Raises Refusal `unknown-request`."""
+
+    def query(tx: Transaction) -> RequestView:
+        view = view_of(tx, policy, known_request(tx, request_id, lock=False))
+        return replace(view, also_ready=_also_ready(tx, view.request)) if with_ready else view
+
+    return await ledger.read(query)
+
+
+def _also_ready(tx: Transaction, request: ChangeRequest) -> tuple[ChangeRequest, ...]:
+    return tuple(
+        r
+        for r in tx.requests.open(state=RequestState.APPROVED)
+        if r.id != request.id
+        and r.requester.person == request.requester.person
+        and not r.start.by_itself
+        and startable(r, tx.now)
+    )
 
 
 def view_of(tx: Transaction, policy: Policy, request: ChangeRequest) -> RequestView:
@@ -62,7 +84,7 @@ def view_of(tx: Transaction, policy: Policy, request: ChangeRequest) -> RequestV
     else:
         quorum, could = Quorum(seats=(), people=0, minimum=0), ()
     return RequestView(
-        request=request,
+        request=replace(request, readiness=with_lifters(tx, policy, request.readiness)),
         approvals=tuple(tx.approvals.of(request.id)),
         quorum=quorum,
         could_sign=could,
@@ -99,6 +121,7 @@ class Why:
     view: RequestView
     outcomes: tuple[GateOutcome, ...]
     fresh: bool  # False: the request is over or left the policy; these are the outcomes of its last judgement
+    earliest: Earliest | None = None  # when all of them pass; None where it is not fresh
 
 
 async def why(ledger: Ledger, policy: Policy, collector: Collector, clock: Clock, request_id: str) -> Why:
@@ -109,8 +132,11 @@ async def why(ledger: Ledger, policy: Policy, collector: Collector, clock: Clock
     if gone or not request.is_open:
         outcomes = () if request.readiness is None else request.readiness.outcomes
         return Why(view=view, outcomes=outcomes, fresh=False)
-    judgement = await judged(collector, policy, request, clock.now())
-    return Why(view=view, outcomes=judgement.readiness.outcomes, fresh=True)
+    acknowledged = request.reason is not None
+    judgement = await judged(collector, policy, request, clock.now(), acknowledged=acknowledged)
+    readiness = await ledger.read(lambda tx: with_lifters(tx, policy, judgement.readiness))
+    outcomes = () if readiness is None else readiness.outcomes
+    return Why(view=view, outcomes=outcomes, fresh=True, earliest=judgement.earliest)
 
 
 async def newest_requests(

@@ -12,6 +12,8 @@ from bot.domain.deployment import Run, RunState
 from bot.domain.outcome import GateOutcome, Readiness, Status
 from bot.domain.owed import Timer
 from bot.flows import owing
+from bot.flows.rollout_step import plan_of
+from bot.flows.supersede import supersede_older
 from bot.policy import Policy
 from bot.ports import Transaction
 
@@ -56,6 +58,7 @@ def intend(tx: Transaction, policy: Policy, request: ChangeRequest) -> None:
         rollback_target=request.rollback_target,
         state=RunState.INTENDED,
         intended_at=tx.now,
+        plan=plan_of(policy, request),
     )
     by = request.asked_to_start or request.requester
     tx.requests.put(starting, Fact(type="request.starting", by=by))
@@ -71,3 +74,4 @@ def intend(tx: Transaction, policy: Policy, request: ChangeRequest) -> None:
     tx.unschedule("evaluate", request.id)
     tx.schedule(Timer(kind="run", subject=run.id, due_at=tx.now))
     owing.card(tx, policy, starting)
+    supersede_older(tx, policy, starting)

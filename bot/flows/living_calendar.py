@@ -1,6 +1,7 @@
 """The calendar that decides: the policy's rules, the freezes that people declared, and the last good copies of what
 is fetched. Whoever judges an instant asks here, in the transaction that decides."""
 
+import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,15 +9,16 @@ from threading import Lock
 from typing import Final
 
 from bot.domain.calendar import Calendar, Rule
+from bot.domain.canonical import sha256
 from bot.domain.feed import FeedState, FeedStatus
 from bot.policy import Policy
 from bot.policy.feeds import FeedRule
 from bot.policy.ics import IcsFile, parse_ics
-from bot.ports import Transaction
+from bot.ports import Ledger, Transaction
 
 LOOKS_BACK: Final = timedelta(days=8)
 """Freezes that ended longer ago decide nothing any more: the longest look back is this week's strip."""
-_COPIES_KEPT: Final = 64
+_COPIES_KEPT: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +43,42 @@ def living(tx: Transaction, policy: Policy) -> Living:
     return Living(policy.calendar.with_rules(rules), tuple(statuses))
 
 
+def status_of(tx: Transaction, feed: FeedRule) -> FeedStatus:
+    """How far one feed can be believed."""
+    state = tx.feeds.get(feed.url)
+    return _status(feed, state, readable=state is not None and _rule(tx, feed, state) is not None)
+
+
+async def recall(ledger: Ledger, policy: Policy) -> None:
+    """Read the last good copies of a policy's feeds, so that the first transaction does not have to; in a thread."""
+
+    def unread(tx: Transaction) -> list[tuple[bytes, FeedRule]]:
+        found = []
+        for feed in policy.feeds:
+            state = tx.feeds.get(feed.url)
+            if state is not None and state.digest is not None and not COPIES.knows(state.digest):
+                found.append((tx.feeds.body(feed.url), feed))
+        return [(body, feed) for body, feed in found if body is not None]
+
+    for body, feed in await ledger.read(unread):
+        await asyncio.to_thread(_read, body, feed)
+
+
+def _read(body: bytes, feed: FeedRule) -> IcsFile | None:
+    copy = COPIES.read(body, feed.name)
+    if copy is not None:
+        feed.rule(copy)  # its days are laid into the feed's zone here, too
+    return copy
+
+
 def _rule(tx: Transaction, feed: FeedRule, state: FeedState) -> Rule | None:
     """The feed's rule with the events of its last good copy; None where there is none that can be read."""
     if state.digest is None:
         return None
     copy = COPIES.get(state.digest)
-    if copy is None:
+    if copy is None and not COPIES.knows(state.digest):
         body = tx.feeds.body(feed.url)
-        try:
-            copy = None if body is None else COPIES.read(body, feed.name)
-        except ValueError:  # kept by a version that took what this one does not
-            copy = None
+        copy = None if body is None else COPIES.read(body, feed.name)
     return None if copy is None else feed.rule(copy)
 
 
@@ -72,22 +99,31 @@ class Copies:
     """Calendars that were read already, by the digest of their bytes: a pure memory, shared by all threads."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, IcsFile] = OrderedDict()
+        # None for bytes that cannot be used, kept by a version that took what this one does not.
+        self._kept: OrderedDict[str, IcsFile | None] = OrderedDict()
         self._lock = Lock()
 
     def get(self, digest: str) -> IcsFile | None:
-        """The calendar with these bytes, where it was read before."""
+        """The calendar with these bytes, where it was read before and could be."""
         with self._lock:
             found = self._kept.get(digest)
             if found is not None:
                 self._kept.move_to_end(digest)
             return found
 
-    def read(self, body: bytes, name: str) -> IcsFile:
-        """Read and keep a calendar. Raises ValueError with a sentence for bytes that are none."""
-        copy = parse_ics(body, name)
+    def knows(self, digest: str) -> bool:
+        """Whether these bytes were read before, whatever came of it."""
         with self._lock:
-            self._kept[copy.digest] = copy
+            return digest in self._kept
+
+    def read(self, body: bytes, name: str) -> IcsFile | None:
+        """Read and keep a calendar; None for bytes that are none."""
+        try:
+            copy = parse_ics(body, name)
+        except ValueError:
+            copy = None
+        with self._lock:
+            self._kept[sha256(body)] = copy
             while len(self._kept) > _COPIES_KEPT:
                 self._kept.popitem(last=False)
         return copy

@@ -10,6 +10,7 @@ from bot.domain.refusal import Refusal
 from bot.flows.asking import known
 from bot.flows.collect import Collector, running
 from bot.flows.evaluate import judged
+from bot.gates import Earliest
 from bot.policy import Policy
 from bot.ports import Clock
 
@@ -28,11 +29,16 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """The readiness, and the digest that the registry gave for the tag."""
+    """When everything known passes, and the digest that the registry gave for the tag."""
 
-    readiness: Readiness
+    earliest: Earliest
     digest: str | None
     running: Artifact | None
+
+    @property
+    def readiness(self) -> Readiness:
+        """What the gates say for the instant asked about."""
+        return self.earliest.asked
 
 
 async def preview(collector: Collector, policy: Policy, clock: Clock, question: Question) -> Answer:
@@ -59,7 +65,7 @@ async def preview(collector: Collector, policy: Policy, clock: Clock, question: 
     )
     judgement = await judged(collector, policy, request, now)
     return Answer(
-        readiness=judgement.readiness,
+        earliest=judgement.earliest,
         digest=judgement.snapshot.registry.digest,
         running=running(judgement.snapshot.evidence, question.environment),
     )

@@ -7,6 +7,8 @@ from pydantic import JsonValue
 
 from bot.domain.audit import Fact
 from bot.flows import owing
+from bot.flows.freeze_moments import look_ahead_soon
+from bot.flows.rollouts import wake_rollouts
 from bot.gates import GATES
 from bot.policy import Policy, PolicyError, load
 from bot.ports import Ledger, Transaction
@@ -31,6 +33,7 @@ async def put_in_force(ledger: Ledger, policy: Policy) -> bool:
     """Record that `policy` is in force, and have open requests judged by it. False: it was in force already."""
 
     def step(tx: Transaction) -> bool:
+        look_ahead_soon(tx)
         before = tx.place(SUBJECT, IN_FORCE)
         if before is not None and before.get("digest") == policy.digest:
             return False
@@ -44,6 +47,7 @@ async def put_in_force(ledger: Ledger, policy: Policy) -> bool:
         tx.put_place(SUBJECT, IN_FORCE, {"digest": policy.digest})
         for request in tx.requests.open():
             owing.evaluate_at(tx, request, tx.now)
+        wake_rollouts(tx)
         if before is not None:
             owing.channel(
                 tx, policy.slack.channels.approvals, "policy-notice", SUBJECT, {"code": "in-force", **facts}

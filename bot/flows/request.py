@@ -1,18 +1,20 @@
 """Ask for a deployment: everything that can be said at once is said at once, and the rest is made durable."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pydantic import JsonValue
 
 from bot.domain.artifact import TAG, Artifact
 from bot.domain.audit import Fact
+from bot.domain.calendar import Verdict
 from bot.domain.change_request import ASAP, Actor, ChangeRequest, Kind, Start
 from bot.domain.refusal import Refusal
 from bot.flows import owing
 from bot.flows.asking import Asker, bounded_reason, known, plain_text
 from bot.flows.collect import running
 from bot.flows.living_calendar import living
+from bot.gates import calendar
 from bot.policy import Policy
 from bot.ports import Ledger, Transaction
 
@@ -46,6 +48,10 @@ class Submitted:
     environment: str
     gates: int
     repeated: bool
+    closed_at: datetime | None = None
+    """The instant that `at=` names, where the calendar is closed then."""
+    opens_at: datetime | None = None
+    """The first instant after it at which the calendar is not; None where nobody knows one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,14 +82,17 @@ async def submit(ledger: Ledger, policy: Policy, ask: Ask) -> Submitted:
         if isinstance(seen, str):
             return _submitted(policy, wanted, seen, repeated=True)
         _start_fits(wanted.start, tx.now)
+        opening = _opening(tx, policy, wanted)
         number = tx.requests.next_number()  # its lock makes whoever asks for the same at once see this one
         _not_open_already(tx, wanted)
-        request = _new(tx, policy, wanted, number)
+        request = _new(tx, policy, wanted, number, opening)
         tx.requests.put(request, Fact(type="request.submitted", by=wanted.actor))
         tx.put_place(request.id, "reply", ask.asker.reply)
         tx.remember(ask.key, request.id)
         owing.evaluate_at(tx, request, tx.now)
-        return _submitted(policy, wanted, request.id, repeated=False)
+        told = _submitted(policy, wanted, request.id, repeated=False)
+        closed = opening.asked_for if opening.closed and wanted.start.mode == "at" else None
+        return replace(told, closed_at=closed, opens_at=opening.opens_at)
 
     return await ledger.write(step)
 
@@ -119,7 +128,7 @@ def _submitted(policy: Policy, wanted: _Wanted, request_id: str, *, repeated: bo
     )
 
 
-def _new(tx: Transaction, policy: Policy, wanted: _Wanted, number: int) -> ChangeRequest:
+def _new(tx: Transaction, policy: Policy, wanted: _Wanted, number: int, opening: "_Opening") -> ChangeRequest:
     return ChangeRequest(
         id=f"DEP-{number}",
         number=number,
@@ -129,7 +138,7 @@ def _new(tx: Transaction, policy: Policy, wanted: _Wanted, number: int) -> Chang
         artifact=wanted.artifact,
         requester=wanted.actor,
         requested_at=tx.now,
-        expires_at=_expiry(tx, policy, wanted),
+        expires_at=_expiry(tx, policy, wanted, opening),
         evidence_deadline=tx.now + EVIDENCE_PATIENCE,
         ticket=wanted.ticket,
         reason=wanted.reason,
@@ -139,13 +148,32 @@ def _new(tx: Transaction, policy: Policy, wanted: _Wanted, number: int) -> Chang
     )
 
 
-def _expiry(tx: Transaction, policy: Policy, wanted: _Wanted) -> datetime:
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """The calendar at the instant asked for: whether it is closed then, and when it is not."""
+
+    asked_for: datetime
+    closed: bool = False
+    opens_at: datetime | None = None
+
+
+def _opening(tx: Transaction, policy: Policy, wanted: _Wanted) -> _Opening:
+    """A request for an instant is judged for that instant; it is taken, and told when it can really start."""
+    at = wanted.start.at or tx.now
+    if calendar.NAME not in policy.environments[wanted.environment].gates:
+        return _Opening(at)
+    verdict = living(tx, policy).calendar.at(at, environment=wanted.environment, service=wanted.service)
+    if verdict.verdict is not Verdict.PROHIBITED:
+        return _Opening(at)
+    return _Opening(at, closed=True, opens_at=verdict.next_change)
+
+
+def _expiry(tx: Transaction, policy: Policy, wanted: _Wanted, opening: _Opening) -> datetime:
     """One for a later instant, or for the next opening, lives until then, and as long after it as any other."""
-    now, begins = tx.now, wanted.start.at
-    if wanted.start.mode == "next":
-        verdict = living(tx, policy).calendar.at(now, environment=wanted.environment, service=wanted.service)
-        begins = verdict.next_allowed
-    return max(now, begins or now) + policy.environments[wanted.environment].approval.expires
+    begins = tx.now
+    if wanted.start.by_itself:
+        begins = max(begins, opening.asked_for, opening.opens_at or opening.asked_for)
+    return begins + policy.environments[wanted.environment].approval.expires
 
 
 def _kind(tx: Transaction, wanted: _Wanted) -> Kind:

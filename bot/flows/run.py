@@ -1,49 +1,53 @@
-"""Carry out a run: intent is written, the call is made once, its result is written. Never sent twice."""
+"""Carry out a run: intent is written, the call is made once, its result is written. Never sent twice.
+
+A rollout in steps makes one such call for each of them. `shift` says where the traffic is to stand, so sending it
+twice in a row would do no harm; it is looked up all the same, and never sent again. Between a crash and the next look
+people may have gone back by hand, with the command that the card gave them, and the call would bring the new version
+to them once more. Where nobody can say what came of it, the run ends as not known, and people decide.
+"""
 
 import hashlib
 from dataclasses import replace
+from typing import Final
 
 import structlog
 
 from bot.domain.audit import Fact
-from bot.domain.canonical import digest_of
-from bot.domain.change_request import SYSTEM, Closing, RequestState
-from bot.domain.deployment import Run, RunResult, RunState
-from bot.domain.evidence import Evidence, EvidenceKind
+from bot.domain.deployment import WHOLE, Run, RunResult, RunState
 from bot.flows import owing
+from bot.flows.rollout_step import next_call, reached
+from bot.flows.run_end import deployment_evidence, end_request
 from bot.policy import Policy
 from bot.ports import Deployer, Deployers, Ledger, Transaction
 
 log = structlog.get_logger(__name__)
 
-FINAL = {
-    RunState.SUCCEEDED: RequestState.LIVE,
-    RunState.FAILED: RequestState.FAILED,
-    RunState.LOST: RequestState.UNRESOLVED,
-}
+MOST_KEPT: Final = 256 * 1024
+"""Characters of output that a run keeps over all its calls: the newest."""
 
 
 async def carry_out(ledger: Ledger, deployers: Deployers, policy: Policy, run_id: str) -> None:
-    """Bring one run to its end, from wherever a crash may have left it."""
+    """Make a run's next call if it is due and nothing holds it, from wherever a crash may have left it."""
     run = await ledger.read(lambda tx: tx.runs.get(run_id))
-    if run is None or run.state in FINAL:
+    if run is None or run.state.is_over:
         return
     deployer = deployers.of(run.service)
     if run.state is RunState.CALLING:
-        result = await _found_after_a_crash(deployer, run)
-    elif deployer is None:
-        result = RunResult(succeeded=False, code="no-deployer", output="")
+        call, result = run, await _found_after_a_crash(deployer, run)
     else:
-        claimed = await ledger.write(lambda tx: _calling(tx, run_id))
-        if claimed is None:
+        deployable = deployer is not None
+        due = await ledger.write(lambda tx: next_call(tx, policy, run_id, deployable=deployable))
+        if due is None:
             return
-        result = await _call(deployer, claimed)
-    await ledger.write(lambda tx: _write_result(tx, policy, run_id, result))
+        call, result = due, await _called(deployer, due)
+    await ledger.write(lambda tx: _write_result(tx, policy, call, result))
 
 
-async def _call(deployer: Deployer, run: Run) -> RunResult:
+async def _called(deployer: Deployer | None, run: Run) -> RunResult:
+    if deployer is None:
+        return RunResult(succeeded=False, code="no-deployer", output="")
     try:
-        return await deployer.start(run)
+        return await (deployer.shift(run) if run.reached else deployer.start(run))
     except Exception as error:
         log.exception("deployer.raised", run=run.id)
         return RunResult(succeeded=False, code=f"raised-{type(error).__name__}", output="")
@@ -60,40 +64,47 @@ async def _found_after_a_crash(deployer: Deployer | None, run: Run) -> RunResult
     return found or RunResult(succeeded=False, code="lost", output="")
 
 
-def _calling(tx: Transaction, run_id: str) -> Run | None:
-    run = tx.runs.get(run_id, lock=True)
-    if run is None or run.state is not RunState.INTENDED:
-        return None
-    calling = replace(run, state=RunState.CALLING, called_at=tx.now)
-    tx.runs.put(calling, Fact(type="run.calling"))
-    return calling
-
-
-def _write_result(tx: Transaction, policy: Policy, run_id: str, result: RunResult) -> None:
-    run = tx.runs.get(run_id, lock=True)
+def _write_result(tx: Transaction, policy: Policy, call: Run, result: RunResult) -> None:
+    """Put what came of `call` into effect, unless somebody else found that out already."""
+    run = tx.runs.get(call.id, lock=True)
     if run is None:
         return
-    if run.state in FINAL:
+    if (run.state, run.called_at, run.reached) != (call.state, call.called_at, call.reached):
         _note_late_result(tx, policy, run, result)
+        return
+    digest = _keep(tx, run, result.output)
+    answered = replace(run, code=result.code, output_digest=digest)
+    if result.succeeded and run.aim < WHOLE:
+        reached(tx, policy, answered)
         return
     if result.code == "lost":
         state = RunState.LOST
     else:
         state = RunState.SUCCEEDED if result.succeeded else RunState.FAILED
-    # The digest is of what is kept, so it has to fit every database: no NUL, and nothing that is no text.
-    kept = result.output.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace")
-    digest = "sha256:" + hashlib.sha256(kept).hexdigest()
-    ended = replace(run, state=state, finished_at=tx.now, code=result.code, output_digest=digest)
+    ended = replace(
+        answered,
+        state=state,
+        finished_at=tx.now,
+        reached=run.aim if result.succeeded else run.reached,
+        next_at=None,
+    )
     tx.runs.put(ended, Fact(type=f"run.{state.value}", facts={"code": result.code}))
-    tx.runs.keep_output(run.id, kept.decode())
     if state is RunState.SUCCEEDED:
         deployed = deployment_evidence(ended)
         if tx.evidence.get(deployed.id) is None:
             tx.evidence.put(deployed, Fact(type="evidence.accepted"))
-    _end_request(tx, policy, ended)
-    # What runs there changed, and with it what the others would roll back to.
-    for request in tx.requests.open(service=run.service):
-        owing.evaluate_at(tx, request, tx.now)
+    end_request(tx, policy, ended)
+
+
+def _keep(tx: Transaction, run: Run, output: str) -> str:
+    """Keep what the deployer printed, after what it printed at the steps before; the digest of all of it."""
+    before = (tx.runs.output(run.id) or "") if run.reached else ""
+    # The digest is of what is kept, so it has to fit every database: no NUL, and nothing that is no text.
+    kept = (
+        (before + output)[-MOST_KEPT:].replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace")
+    )
+    tx.runs.keep_output(run.id, kept.decode())
+    return "sha256:" + hashlib.sha256(kept).hexdigest()
 
 
 def _note_late_result(tx: Transaction, policy: Policy, run: Run, result: RunResult) -> None:
@@ -105,49 +116,3 @@ def _note_late_result(tx: Transaction, policy: Policy, run: Run, result: RunResu
     request = tx.requests.get(run.request)
     if request is not None:
         owing.note(tx, policy, request, "result-late", run=run.id, outcome=result.code)
-
-
-def _end_request(tx: Transaction, policy: Policy, run: Run) -> None:
-    request = tx.requests.get(run.request, lock=True)
-    state = FINAL[run.state]
-    if request is None or not request.may_become(state):
-        return
-    code = run.code or run.state.value
-    ended = replace(
-        request,
-        state=state,
-        closing=Closing(code=code, by=SYSTEM, at=tx.now),
-        asked_to_start=None,
-    )
-    tx.requests.put(ended, Fact(type=f"request.{state.value}", facts={"code": code, "run": run.id}))
-    seconds = int((tx.now - (request.approved_at or request.requested_at)).total_seconds())
-    owing.card(tx, policy, ended)
-    owing.note(tx, policy, ended, state.value, run=run.id, outcome=code, seconds=seconds)
-    owing.answer(tx, policy, ended, state.value)
-    if state is RequestState.LIVE:
-        owing.channel(
-            tx,
-            policy.slack.channels.announcements,
-            "announcement",
-            request.id,
-            {"code": "live", "seconds": seconds},
-        )
-
-
-def deployment_evidence(run: Run) -> Evidence:
-    """What we deployed ourselves is evidence like CI's: the next soak, rollback target and incident card read it."""
-    at = run.finished_at or run.intended_at
-    said = {"run": run.id, "artifact": run.artifact.tag, "digest": run.artifact.digest, "at": at.isoformat()}
-    return Evidence(
-        id=digest_of(said),
-        kind=EvidenceKind.DEPLOYMENT,
-        service=run.service,
-        artifact=run.artifact.tag,
-        digest=run.artifact.digest,
-        environment=run.environment,
-        passed=True,
-        at=at,
-        received_at=at,
-        source="portcullis",
-        details={"request": run.request},
-    )

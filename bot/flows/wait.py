@@ -1,24 +1,33 @@
 """What happens to a request that was judged and does not start now: who is told, and when to look again."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from bot.domain.audit import Fact
 from bot.domain.change_request import ChangeRequest, RequestState
 from bot.domain.outcome import GateOutcome, Readiness, Status
+from bot.domain.owed import Delivery
 from bot.flows import owing
+from bot.flows.asking import slack_user_of, user_lane
 from bot.flows.living_calendar import living
 from bot.gates import calendar
 from bot.policy import Policy
 from bot.ports import Transaction
 
-PASSING = frozenset({"ran_seconds", "next_allowed"})  # facts that every judgement tells anew: no news
+PASSING: Final = frozenset({"ran_seconds", "next_allowed", "problem"})
+"""Facts that every judgement tells anew: no news."""
+FLAP: Final = timedelta(hours=1)
+"""Who was offered the Start button is not offered it again so soon, however often a gate opens and closes."""
+FETCHED_AGAIN: Final = timedelta(minutes=1)
+_OFFERED: Final = "start-offered"  # the surface under which it is kept when that was
 
 
 def startable(request: ChangeRequest, now: datetime) -> bool:
-    """Whether nothing holds it: every gate passes, warnings are acknowledged, and the instant asked for has come."""
+    """Whether nothing holds it: every gate passes, warnings are acknowledged, the instant asked for has come, and
+    nobody said hold."""
     due = request.start.at is None or request.start.at <= now
-    return due and _may_start(request) and not _unacknowledged(request)
+    return due and request.held is None and _may_start(request) and not _unacknowledged(request)
 
 
 def wait(
@@ -49,15 +58,41 @@ def _tell(tx: Transaction, policy: Policy, before: ChangeRequest, request: Chang
             owing.tell_person(
                 tx, policy, pressed.person, "request-answer", request.id, {"code": "not-started"}
             )
+        tx.put_place(request.id, _OFFERED, {})  # who was turned down is told when it would go
         return
     standing = _standing(request)
-    if standing is not None and standing != _standing(before):
+    if standing == "ready-to-start":
+        _offer(tx, policy, request, news=standing != _standing(before))
+    elif standing is not None and standing != _standing(before):
         owing.answer(tx, policy, request, standing)
 
 
+def _offer(tx: Transaction, policy: Policy, request: ChangeRequest, *, news: bool) -> None:
+    """Offer the Start button: once at the opening, not at each flap of a gate, and once for all that became ready
+    together. What is not sent yet is one message, which names all of this person's requests that can start."""
+    offered = tx.place(request.id, _OFFERED)
+    mine = offered is not None and offered.get("revision") == request.revision
+    last = str(offered["at"]) if mine and offered is not None else None
+    if last is not None and not (news and tx.now - datetime.fromisoformat(last) >= FLAP):
+        return
+    tx.put_place(request.id, _OFFERED, {"revision": request.revision, "at": tx.now.isoformat()})
+    user = slack_user_of(policy, request.requester.person)
+    if user is not None:
+        tx.owe(
+            Delivery(
+                key=f"ready-to-start:{user}",
+                kind="request-answer",
+                destination=user_lane(user),
+                subject=request.id,
+                due_at=tx.now,
+                facts={"code": "ready-to-start"},
+            )
+        )
+
+
 def _standing(request: ChangeRequest) -> str | None:
-    """What an approved request needs from its requester, where every gate passes."""
-    if request.state is not RequestState.APPROVED or not _may_start(request):
+    """What an approved request needs from its requester, where every gate passes and nobody holds it."""
+    if request.state is not RequestState.APPROVED or request.held is not None or not _may_start(request):
         return None
     if _unacknowledged(request):
         return "held-by-warning"
@@ -80,8 +115,10 @@ def _look_again(tx: Transaction, policy: Policy, request: ChangeRequest, again: 
     readiness = request.readiness
     instants = [request.expires_at, request.start.at]
     if readiness is not None:
-        instants.append(readiness.waits_until)
-        instants.append(again if any(o.retry for o in readiness.outcomes) else None)
+        instants += [readiness.waits_until, readiness.earliest]
+        silent = [o.gate for o in readiness.outcomes if o.retry]
+        fetched = set(silent) == {calendar.NAME}  # that source is asked on its own schedule
+        instants.append((now + FETCHED_AGAIN if fetched else again) if silent else None)
     if calendar.NAME in policy.environments[request.environment].gates:
         verdict = living(tx, policy).calendar.at(
             now, environment=request.environment, service=request.service
@@ -100,7 +137,7 @@ def _timeless(request: ChangeRequest) -> Readiness | None:
     if readiness is None:
         return None
     outcomes = tuple(_without_instants(o) for o in readiness.outcomes)
-    return replace(readiness, outcomes=outcomes, judged_at=request.requested_at)
+    return replace(readiness, outcomes=outcomes, judged_at=request.requested_at, earliest=readiness.begins)
 
 
 def _without_instants(outcome: GateOutcome) -> GateOutcome:

@@ -1,11 +1,12 @@
-"""The gates by name, and `judge`, which runs every one of them for a decision and lets a failure close its gate.
+"""The gates by name, `judge`, which runs every one of them for a decision and lets a failure close its gate, and
+`earliest`, which finds the instant at which all of them pass.
 
 A new gate is one file beside this one and one line in `GATES`. The files do not know each other or this one: each
 offers `NAME`, `Parameters` (what the policy may say of it) and `decide(snapshot, parameters, now)`.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, Generic, TypeVar
@@ -16,6 +17,7 @@ from bot.domain.outcome import GateOutcome, Readiness, Status
 from bot.domain.snapshot import Snapshot
 from bot.gates import (
     calendar,
+    checklist,
     environments_green,
     immutable_artifact,
     no_open_incident,
@@ -55,6 +57,7 @@ _GATES: Final[tuple[Gate[Any], ...]] = (
     Gate(environments_green.NAME, environments_green.Parameters, environments_green.decide),
     Gate(rollback_target.NAME, rollback_target.Parameters, rollback_target.decide, bypassable=False),
     Gate(ticket.NAME, ticket.Parameters, ticket.decide),
+    Gate(checklist.NAME, checklist.Parameters, checklist.decide),
 )
 
 GATES: Final[Mapping[str, Gate[Any]]] = MappingProxyType({gate.name: gate for gate in _GATES})
@@ -71,7 +74,87 @@ def judge(snapshot: Snapshot, rules: Mapping[str, BaseModel], now: datetime, pol
     give a readiness without outcomes, which is unknown too.
     """
     outcomes = tuple(_closed_on_failure(name, snapshot, rules[name], now) for name in rules)
-    return Readiness(outcomes=outcomes, judged_at=now, policy_digest=policy_digest)
+    return Readiness(outcomes=checklist.told_beside(outcomes), judged_at=now, policy_digest=policy_digest)
+
+
+MOST_STEPS: Final = 64
+"""Instants that are looked at for the earliest start: each gate that waits names its own, and few name two."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earliest:
+    """When everything known passes together, and what is in the way until then."""
+
+    at: datetime | None
+    """The first such instant; None where something is blocked or unknown, or awaits an event."""
+    readiness: Readiness
+    """Judged for `at`; where there is none, for the instant at which time alone cures nothing more: it says why."""
+    asked: Readiness
+    """Judged for the instant asked about; it keeps `at`."""
+    steps: tuple[Readiness, ...] = ()
+    """What was judged between the two, in order: what waits, and until when."""
+    ages: tuple[GateOutcome, ...] = ()
+    """What passes now and will be too old by then, unless it is stated again."""
+
+
+def earliest(
+    snapshot: Snapshot,
+    rules: Mapping[str, BaseModel],
+    now: datetime,
+    policy_digest: str,
+    *,
+    acknowledged: bool = True,
+) -> Earliest:
+    """The first instant from `now` on at which every gate passes that can pass by time alone (P6, P12).
+
+    A soak that ends while the window is closed ends at its opening: each gate's own instant is judged by all gates
+    again, until none waits any more. Without an `acknowledged` reason a warning is waited out as well, where it says
+    when it ends. Looks at `MOST_STEPS` instants at most.
+    """
+    first = last = judge(snapshot, rules, now, policy_digest)
+    steps: list[Readiness] = []
+    for _ in range(MOST_STEPS):
+        then = _next(last, acknowledged=acknowledged)
+        if then is None:
+            break
+        if last is not first:
+            steps.append(last)
+        last = judge(snapshot, rules, then, policy_digest)
+    at = last.judged_at if _passes(first, last, acknowledged=acknowledged) else None
+    return Earliest(
+        at=at,
+        readiness=replace(last, earliest=at),
+        asked=replace(first, earliest=at),
+        steps=tuple(steps),
+        ages=() if at is None or at == now else _too_old(snapshot, rules, last),
+    )
+
+
+def _next(judged: Readiness, *, acknowledged: bool) -> datetime | None:
+    """The next instant at which time alone may have changed the answer; None where it no longer does."""
+    waits = [o.until for o in judged.only(Status.WAITING) if o.until is not None]
+    if not waits and not acknowledged and judged.may_start:
+        waits = [o.until for o in judged.only(Status.WARNED) if o.until is not None]
+    later = max(waits, default=None)
+    return later if later is not None and later > judged.judged_at else None
+
+
+def _passes(first: Readiness, last: Readiness, *, acknowledged: bool) -> bool:
+    """Whether everything passes at the last instant, and nothing but time was in the way before: what is unknown or
+    blocked now is not promised for later."""
+    held = not acknowledged and bool(last.only(Status.WARNED))
+    return first.may_be_approved and last.may_start and not held
+
+
+def _too_old(snapshot: Snapshot, rules: Mapping[str, BaseModel], then: Readiness) -> tuple[GateOutcome, ...]:
+    """What nobody would believe any more at that instant if it were not stated again: a scan, for one."""
+    aged = judge(replace(snapshot, taken_at=then.judged_at), rules, then.judged_at, then.policy_digest)
+    pairs = zip(then.outcomes, aged.outcomes, strict=True)
+    return tuple(
+        old
+        for new, old in pairs
+        if old.status is Status.UNKNOWN and not old.retry and new.status != old.status
+    )
 
 
 def _closed_on_failure(name: str, snapshot: Snapshot, parameters: BaseModel, now: datetime) -> GateOutcome:

@@ -1,6 +1,7 @@
-"""The Prometheus exposition: loops, what is overdue, open requests, colours."""
+"""The Prometheus exposition: loops, what is overdue, open requests, colours, fetched calendars."""
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -17,6 +18,8 @@ class LoopMetrics(Collector):
         self.colours: dict[str, str] = {}
         self.open_requests = 0
         self.overdue_seconds: dict[str, float] = {}
+        self.feeds: dict[str, tuple[timedelta | None, bool]] = {}
+        """The age of each feed's last good copy, and whether it is stale."""
 
     def collect(self) -> Iterable[Metric]:
         """The metric families of this instant."""
@@ -46,7 +49,22 @@ class LoopMetrics(Collector):
             "portcullis_open_requests", "Requests to which something may still happen."
         )
         requests.add_metric([], self.open_requests)
-        return [rounds, done, failed, overdue, colour, requests]
+        return [rounds, done, failed, overdue, colour, requests, *self._of_feeds()]
+
+    def _of_feeds(self) -> Iterable[Metric]:
+        age = GaugeMetricFamily(
+            "portcullis_feed_age_seconds",
+            "The age of the last good copy of a fetched calendar; of one that was never fetched there is none.",
+            labels=["feed"],
+        )
+        stale = GaugeMetricFamily(
+            "portcullis_feed_stale", "1 for a fetched calendar that is too old to decide by.", labels=["feed"]
+        )
+        for feed, (old, is_stale) in self.feeds.items():
+            stale.add_metric([feed], int(is_stale))
+            if old is not None:
+                age.add_metric([feed], old.total_seconds())
+        return [age, stale]
 
 
 class Metrics:

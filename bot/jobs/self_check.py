@@ -4,13 +4,16 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import structlog
 
+from bot.domain.feed import FeedStatus
 from bot.domain.health import Health
 from bot.flows.inquire import environments
+from bot.flows.living_calendar import status_of
 from bot.jobs.metrics import Metrics
 from bot.jobs.work import Pulse
 from bot.ports import Clock, Ledger, Owed, PolicyInForce
@@ -50,6 +53,7 @@ class SelfCheck:
         began = seconds()
         self._moved = {name: (pulse.rounds, began) for name, pulse in pulses.items()}
         self._looked = began  # when the figures were last refreshed
+        self._feeds: tuple[str, ...] = ()
 
     async def run(self) -> None:
         """Refresh the figures until cancelled."""
@@ -80,19 +84,31 @@ class SelfCheck:
         seen = await environments(self._ledger, self._in_force.policy)
         loops.colours = {e.name: e.colour.value for e in seen}
         loops.open_requests = await self._ledger.read(lambda tx: len(tx.requests.open()))
+        await self._feed_figures()
+
+    async def _feed_figures(self) -> None:
+        policy = self._in_force.policy
+        now = self._clock.now()
+        seen = await self._ledger.read(lambda tx: [status_of(tx, feed) for feed in policy.feeds])
+        self._feeds = tuple(line for feed in seen if (line := feed_trouble(feed, now)))
+        self._metrics.loops.feeds = {
+            feed.name: (None if feed.fetched_at is None else now - feed.fetched_at, feed.stale_at(now))
+            for feed in seen
+        }
 
     async def health(self) -> Health:
         """The state of now: the database is asked and the loops are looked at; what is overdue is from the last look,
         and a look too long ago is an error itself."""
-        errors = tuple(self._standstill())
+        standstill = tuple(self._standstill())
         checks = {
             "database": await self._database(),
             "memory": memory_mb() < MEMORY_LIMIT_MB,
-            "loops": not errors,
+            "loops": not standstill,
         }
         if self._connected is not None:
             checks["websocket"] = self._connected() > 0
-        return Health(checks=checks, errors=errors)
+        # A feed in trouble is told, and takes nothing out of service: its gate is closed, and everything else works.
+        return Health(checks=checks, errors=(*standstill, *self._feeds))
 
     def _standstill(self) -> Iterator[str]:
         self._note_rounds()
@@ -114,6 +130,21 @@ class SelfCheck:
             log.exception("self-check.database")
             return False
         return True
+
+
+def feed_trouble(feed: FeedStatus, now: datetime) -> str | None:
+    """What there is to say of a feed that is stale, or failed at the last attempt; by its code, as it is kept."""
+    code = "" if feed.problem is None else f" (last attempt: {feed.problem})"
+    if not feed.stale_at(now):
+        return (
+            f"the feed {feed.name} could not be fetched; its last good copy still holds{code}"
+            if code
+            else None
+        )
+    if feed.fetched_at is None:
+        return f"the feed {feed.name} was never fetched, so its calendar gate is closed{code}"
+    age = (now - feed.fetched_at).total_seconds()
+    return f"the feed {feed.name} is stale, so its calendar gate is closed: last good {age:.0f} s ago{code}"
 
 
 def memory_mb() -> float:

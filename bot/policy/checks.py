@@ -14,6 +14,8 @@ Finding: TypeAlias = tuple[Path, str]
 _IDENTITIES: Final = ("slack", "github", "email", "oidc")
 _PHASE_CHECKS: Final = ("health", "rollout")
 _CHANNEL_ID_LENGTH: Final = 9
+_CHECKLIST: Final = "checklist"  # the gate that asks for one
+_MOST_ITEMS: Final = 40
 
 
 def findings(plain: Plain) -> Iterator[Finding]:
@@ -132,6 +134,42 @@ def _is_id(channel: str) -> bool:
     )
 
 
+def _checklists(plain: Plain) -> Iterator[Finding]:
+    """A list that says something, each thing once (P18, F3)."""
+    for name in mapping_at(plain, "checklists"):
+        items = list(items_at(plain, "checklists", name))
+        if value_at(plain, "checklists", name) == ():
+            yield ("checklists", name), "a checklist needs at least one item: ticking nothing proves nothing"
+        if len(items) > _MOST_ITEMS:
+            yield (
+                ("checklists", name, _MOST_ITEMS),
+                f"a checklist has {_MOST_ITEMS} items at most, so that one message shows it",
+            )
+        seen: set[str] = set()
+        for index, entry in items:
+            item = value_at(entry, "item")
+            if isinstance(item, str) and (alike := " ".join(item.split()).casefold()) in seen:
+                yield ("checklists", name, index, "item"), f"there is another item {item!r} in this checklist"
+            elif isinstance(item, str):
+                seen.add(alike)
+
+
+def _ticking_gates(plain: Plain) -> Iterator[Finding]:
+    """An item that a gate ticks could never be ticked where the environment does not have that gate."""
+    for environment in mapping_at(plain, "environments"):
+        gates = mapping_at(plain, "environments", environment, "gates")
+        name = value_at(plain, "environments", environment, "gates", _CHECKLIST, "name")
+        if not isinstance(name, str):
+            continue
+        for index, entry in items_at(plain, "checklists", name):
+            gate = value_at(entry, "gate")
+            path: Path = ("checklists", name, index, "gate")
+            if gate == _CHECKLIST:
+                yield path, "a checklist cannot tick its own item"
+            elif isinstance(gate, str) and gate not in gates:
+                yield path, f"{environment} has no gate {gate!r} to tick this item{meant(gate, gates)}"
+
+
 _CHECKS: Final[tuple[Callable[[Plain], Iterator[Finding]], ...]] = (
     _names_twice,
     _identities_twice,
@@ -139,4 +177,6 @@ _CHECKS: Final[tuple[Callable[[Plain], Iterator[Finding]], ...]] = (
     _bypasses,
     _phase_checks,
     _channels,
+    _checklists,
+    _ticking_gates,
 )

@@ -7,10 +7,11 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from bot.domain.canonical import digest_of
-from bot.policy.calendar_section import BASE, ICS, ZONE, compiled, feeds
+from bot.policy.calendar_section import compiled, feeds
 from bot.policy.checks import findings
 from bot.policy.document import LARGEST, Document, Plain, as_json, mapping_at, read, value_at
 from bot.policy.environments import REGISTRY
+from bot.policy.freeze_section import BASE, ICS, ZONE
 from bot.policy.ics import IcsFile
 from bot.policy.on_call import SEVERITIES, OnCall
 from bot.policy.policy import Policy, PolicyFile

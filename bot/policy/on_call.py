@@ -7,10 +7,11 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
+from bot.domain.checklist import Item
 from bot.domain.crons import Cron
 from bot.domain.rotation import EPOCH, MOST_HANDOFFS_PER_DAY, Rotation
 from bot.policy.people import SlackUsergroup
-from bot.policy.references import GateName, OnCallName, PersonName, RoleName
+from bot.policy.references import Excluded, GateName, OnCallName, PersonName, RoleName
 from bot.policy.types import CronText, PositiveDuration, Section, Text, ZoneName
 
 SEVERITIES: Final = {
@@ -20,6 +21,8 @@ SEVERITIES: Final = {
     "P3": timedelta(hours=24),
 }
 """Response times where the policy names none (F7)."""
+LONGEST_ITEM: Final = 200
+"""Characters of one line of a checklist: as many as a message shows of it."""
 
 
 def _date(value: object) -> object:
@@ -141,12 +144,23 @@ class EscalationStep(Section):
 class ChecklistItem(Section):
     """One line of a checklist: ticked by a gate, or attested by a person in a role."""
 
-    item: Text
+    item: Annotated[str, Field(max_length=LONGEST_ITEM, pattern=r"\S")]
+    """What has to be so, in one line."""
     gate: GateName | None = None
+    """The gate that ticks it; each environment that asks for the checklist needs that gate."""
     attest: RoleName | None = None
+    """The role whose holders tick it."""
+    exclude: tuple[Excluded, ...] = ()
+    """Who may not tick it, whatever roles they hold: requester, commit-authors, roles or people."""
 
     @model_validator(mode="after")
     def _one(self) -> "ChecklistItem":
         if (self.gate is None) == (self.attest is None):
             raise ValueError("an item is ticked by exactly one of gate, attest")
+        if self.gate is not None and self.exclude:
+            raise ValueError("a gate ticks this item, so there is nobody to exclude")
         return self
+
+    def compiled(self) -> Item:
+        """The item as the gate reads it."""
+        return Item(text=self.item, gate=self.gate, role=self.attest)

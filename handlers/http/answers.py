@@ -34,14 +34,17 @@ def refused(refusal: Refusal, *, status: int = 422, field: str | None = None) ->
 
 
 def caller(request: web.Request) -> str | None:
-    """The name of the bearer token, or None. Every token is compared, each in constant time."""
+    """The name of the bearer token, or None."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         return None
+    # So are bytes that are no text decoded by aiohttp.
+    return holder(request, token.strip().encode("utf-8", "surrogateescape"))
+
+
+def holder(request: web.Request, given: bytes) -> str | None:
+    """The name of a token, or None. Every token is compared, each in constant time."""
     found = None
-    given = token.strip().encode(
-        "utf-8", "surrogateescape"
-    )  # so are bytes that are no text decoded by aiohttp
     for name, known in request.app[CONTEXT].tokens.items():
         if hmac.compare_digest(given, known.get_secret_value().encode()):
             found = name

@@ -10,6 +10,7 @@ from aiohttp import ClientError, web
 from aiohttp.http import HttpProcessingError
 
 from handlers.http.answers import problem
+from handlers.http.calendar_feed import RENDERINGS, Renderings, get_calendar
 from handlers.http.context import CONTEXT, HttpContext
 from handlers.http.decision import get_decision
 from handlers.http.evidence import post_evidence
@@ -35,6 +36,8 @@ def build_http(context: HttpContext, slack_events: Handler | None) -> web.Applic
     app.router.add_get("/api/v1/decision", get_decision)
     app.router.add_get("/api/v1/requests", list_requests)
     app.router.add_get("/api/v1/requests/{id}", get_request)
+    app[RENDERINGS] = Renderings()
+    app.router.add_get("/calendar.ics", get_calendar)
     app.router.add_get("/health", get_health)
     app.router.add_get("/healthz", get_healthz)
     app.router.add_get("/readyz", get_readyz)

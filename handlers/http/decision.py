@@ -101,6 +101,7 @@ def answer_json(question: Question, answer: Answer) -> dict[str, JsonValue]:
         "artifact": question.artifact,
         "environment": question.environment,
         **readiness_json(answer.readiness),
+        "too_old_by_then": [outcome.gate for outcome in answer.earliest.ages],
         "digest": answer.digest,
         "running": None if running is None else {"artifact": running.tag, "digest": running.digest},
     }
@@ -114,15 +115,17 @@ def readiness_json(readiness: Readiness) -> dict[str, JsonValue]:
         "may_be_approved": readiness.may_be_approved,
         "may_start": readiness.may_start,
         "waits_until": None if until is None else until.isoformat(),
+        "earliest": None if readiness.earliest is None else readiness.earliest.isoformat(),
+        "awaits": list(readiness.awaits),
         "judged_at": readiness.judged_at.isoformat(),
         "policy": readiness.policy_digest,
-        "gates": [_gate(o, readiness.judged_at) for o in readiness.outcomes],
+        "gates": [_gate(o, readiness) for o in readiness.outcomes],
     }
 
 
-def _gate(outcome: GateOutcome, judged_at: datetime) -> dict[str, JsonValue]:
+def _gate(outcome: GateOutcome, readiness: Readiness) -> dict[str, JsonValue]:
     """Code and facts for programs, text and what unblocks it for the people who read a pipeline's log."""
-    words = line(outcome, now=judged_at)
+    words = line(outcome, now=readiness.judged_at, earliest=readiness.earliest)
     return {
         "gate": outcome.gate,
         "status": outcome.status.value,
@@ -131,6 +134,7 @@ def _gate(outcome: GateOutcome, judged_at: datetime) -> dict[str, JsonValue]:
         "unblocks": words.unblocks,
         "facts": dict(outcome.facts),
         "until": None if outcome.until is None else outcome.until.isoformat(),
+        "awaits": outcome.awaits,
         "evidence": [
             {"source": c.source, "at": None if c.at is None else c.at.isoformat()} for c in outcome.cites
         ],

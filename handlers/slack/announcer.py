@@ -16,7 +16,7 @@ from bot.domain.refusal import Refusal
 from bot.flows.inquire import RequestView, incident_view, request_view
 from bot.policy import Policy
 from bot.ports import Clock, Later, Ledger, Place, PolicyInForce, Undeliverable
-from handlers.slack import answers, incident_card, notes, request_card
+from handlers.slack import answers, freeze_note, incident_card, notes, request_card
 from handlers.slack.blocks import Message
 from handlers.slack.voice import Voice
 from handlers.slack.web_api import SlackApi, SlackFailed
@@ -82,6 +82,7 @@ class Announcer:
             "security-event": self._security_event,
             "announcement": self._announcement,
             "policy-notice": self._policy_notice,
+            "freeze-note": self._freeze_note,
         }
 
     @property
@@ -148,7 +149,8 @@ class Announcer:
             )
 
     async def _request_answer(self, delivery: Delivery, policy: Policy) -> None:
-        view = await request_view(self._ledger, policy, delivery.subject)
+        ready = delivery.facts.get("code") == "ready-to-start"
+        view = await request_view(self._ledger, policy, delivery.subject, with_ready=ready)
         message = answers.to_requester(delivery, view, policy)
         # Whoever else pressed Start is answered too, but never by the way back to the requester.
         asked = policy.people.get(view.request.requester.person or "")
@@ -190,6 +192,11 @@ class Announcer:
     async def _policy_notice(self, delivery: Delivery, policy: Policy) -> None:
         line = notes.render(delivery, Voice(policy, self._clock.now()))
         await self._post(delivery, channel_of(delivery), line)
+
+    async def _freeze_note(self, delivery: Delivery, policy: Policy) -> None:
+        told = await freeze_note.note(self._ledger, policy, delivery, self._clock.now())
+        if told is not None:
+            await self._post(delivery, channel_of(delivery), told)
 
     async def _post(
         self, delivery: Delivery, channel: str, message: Message, *, thread_ts: str | None = None

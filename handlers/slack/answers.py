@@ -1,5 +1,7 @@
 """What the requester and an approver are told for their eyes only, rendered from how the request stands now."""
 
+from datetime import datetime
+
 from bot.domain.change_request import ChangeRequest, RequestState
 from bot.domain.outcome import GateOutcome, Status, worst_first
 from bot.domain.owed import Delivery
@@ -8,20 +10,22 @@ from bot.flows.inquire import RequestView
 from bot.flows.request import Submitted
 from bot.policy import Policy
 from handlers.slack.blocks import Message, actions, button, escape, message
-from handlers.slack.request_card import DETAILS, START, gate_line, startable, title
+from handlers.slack.request_card import DETAILS, START, following, gate_line, startable, title
 from handlers.slack.voice import Voice
+from handlers.wording import rollouts
 from handlers.wording.facts import Facts, listed, plural
 from handlers.wording.notes import changed
 from handlers.wording.refusals import sentence
 from handlers.wording.requests import headline, refused_because
-from handlers.wording.times import span
+from handlers.wording.times import When, span, utc
 
 BLOCKERS_SHOWN = 8
+READY_SHOWN, BUTTONS_SHOWN = 20, 5
 GATES_SAID = frozenset({"blocked", "unknown", "needs-reason"})
 """The closings of a refused request that its gates explain."""
 
 
-def submitted(answer: Submitted) -> Message:
+def submitted(answer: Submitted, when: When = utc) -> Message:
     """The first answer, at once: what was understood, and what happens now."""
     what = f"{escape(answer.service)} `{escape(answer.artifact)}` → {escape(answer.environment)}"
     if answer.repeated:
@@ -29,9 +33,20 @@ def submitted(answer: Submitted) -> Message:
     return message(
         [
             f"◷ *{answer.request_id}: {what}*",
+            *_closed_then(answer, when),
             f"Asking {plural(answer.gates, 'gate')}; the answer comes here in a moment.",
         ]
     )
+
+
+def _closed_then(answer: Submitted, when: When) -> list[str]:
+    """The calendar is closed at the instant that `at=` names: when it starts instead."""
+    if answer.closed_at is None:
+        return []
+    closed = f"The calendar is closed at {escape(when(answer.closed_at))}"
+    if answer.opens_at is None:
+        return [f"⚠ {closed}, and nobody knows when it opens: it starts by itself then, if it lives so long."]
+    return [f"⚠ {closed}; it opens {escape(when(answer.opens_at))}, and it starts no earlier."]
 
 
 def to_requester(delivery: Delivery, view: RequestView, policy: Policy) -> Message:
@@ -44,15 +59,55 @@ def to_requester(delivery: Delivery, view: RequestView, policy: Policy) -> Messa
         return refusal(request, voice, f"Not started: {title(request)}")
     if code == "held-by-warning" and request.state is RequestState.APPROVED:
         return _held_by_warning(request, voice)
+    if code == "ready-to-start" and view.also_ready:
+        return _several_ready(view)
+    if code == "overtaken" and request.is_open:
+        return _overtaken(delivery, request)
     if request.state is RequestState.REFUSED:
         return _refused(request, voice)
-    if request.state is RequestState.AWAITING_APPROVAL:
+    if request.state is RequestState.STARTING and view.runs:
+        return _under_way(view, voice)
+    if request.state is RequestState.AWAITING_APPROVAL and request.held is None:
         return _awaiting(view, voice, policy)
     when = voice.deciding if request.is_open else voice.when
     head = headline(request, now=view.now, when=when, names=voice.name)
     lines = [f"*{head.sign} {head.word}: {title(request)}*  {request.id}", escape(_sentence(head.text), 900)]
     start = [button(START, "Start", request.id, "primary")] if startable(request, view) else []
     return message(lines, *actions(*start, button(DETAILS, "Details", request.id)))
+
+
+def _under_way(view: RequestView, voice: Voice) -> Message:
+    """How far its rollout is, and what holds it."""
+    request = view.request
+    sign, word = rollouts.head(request, view.runs[-1])
+    lines = [f"*{sign} {escape(word)}: {title(request)}*  {request.id}", *following(view, voice)]
+    return message(lines, *actions(button(DETAILS, "Details", request.id)))
+
+
+def _several_ready(view: RequestView) -> Message:
+    """What became ready together is told together: a Start button for each of the first, the rest by its command."""
+    ready = [r for r in (view.request, *view.also_ready) if startable(r, view)]
+    ready.sort(key=lambda request: -request.number)
+    lines = [f"*✓ {plural(len(ready), 'approved request')} of yours can start now*"]
+    lines += [f"{request.id} {title(request)}" for request in ready[:READY_SHOWN]]
+    if len(ready) > READY_SHOWN:
+        lines.append(
+            f"and {len(ready) - READY_SHOWN} more: `/deploy status` lists them, `/deploy start ID` starts one."
+        )
+    rows = [actions(button(START, f"Start {r.id}", r.id)) for r in ready[:BUTTONS_SHOWN]]
+    return message(lines, *(block for row in rows for block in row))
+
+
+def _overtaken(delivery: Delivery, request: ChangeRequest) -> Message:
+    """A newer one began to roll out in the same place; this one is left to people."""
+    facts = Facts(delivery.facts)
+    newer = f"{escape(facts.text('newer'))} (`{escape(facts.text('artifact'), 64)}`)"
+    head = f"*⚠ {newer} is newer and began to roll out first: {title(request)}*  {request.id}"
+    stays = (
+        "What you asked for stays open. It would replace that newer version, so it needs a fresh look: "
+        f"cancel it if it is not wanted any more (`/deploy cancel {request.id}`)."
+    )
+    return message([head, stays], *actions(button(DETAILS, "Details", request.id)))
 
 
 def _held_by_warning(request: ChangeRequest, voice: Voice) -> Message:
@@ -85,7 +140,7 @@ def refusal(request: ChangeRequest, voice: Voice, head: str) -> Message:
     bad = [o for o in worst_first(outcomes) if o.status is not Status.PASSED]
     lines = [f"*{head}*  {request.id}"]
     for outcome in bad[:BLOCKERS_SHOWN]:
-        lines += blocker(outcome, voice)
+        lines += blocker(outcome, voice, request.readiness.earliest if request.readiness else None)
     if len(bad) > BLOCKERS_SHOWN:
         lines.append(f"and {len(bad) - BLOCKERS_SHOWN} more: `/deploy why {request.id}`")
     passed = len(outcomes) - len(bad)
@@ -94,10 +149,10 @@ def refusal(request: ChangeRequest, voice: Voice, head: str) -> Message:
     return message(lines, *actions(button(DETAILS, "Why, in detail", request.id)))
 
 
-def blocker(outcome: GateOutcome, voice: Voice) -> list[str]:
+def blocker(outcome: GateOutcome, voice: Voice, earliest: datetime | None = None) -> list[str]:
     """What does not pass, and below it what unblocks it."""
     cure = voice.gate(outcome).unblocks
-    return [gate_line(outcome, voice), *([f"      → {escape(cure, 400)}"] if cure else [])]
+    return [gate_line(outcome, voice, earliest), *([f"      → {escape(cure, 400)}"] if cure else [])]
 
 
 def _awaiting(view: RequestView, voice: Voice, policy: Policy) -> Message:
@@ -106,12 +161,13 @@ def _awaiting(view: RequestView, voice: Voice, policy: Policy) -> Message:
     bad = [
         o for o in (request.readiness.outcomes if request.readiness else ()) if o.status is not Status.PASSED
     ]
+    earliest = request.readiness.earliest if request.readiness else None
     told = f"{plural(gates, 'gate')} asked, {'all passed' if not bad else f'{gates - len(bad)} passed'}"
     channel = escape(policy.slack.channels.approvals.lstrip("#"))
     who = listed([voice.name(p) for p in view.could_sign], 5, last="or") or "nobody whom the policy names"
     lines = [
         f"*◷ Waits for approval: {title(request)}*  {request.id}",
-        *[gate_line(o, voice) for o in worst_first(bad)[:BLOCKERS_SHOWN]],
+        *[gate_line(o, voice, earliest) for o in worst_first(bad)[:BLOCKERS_SHOWN]],
         f"✓ {told}. It takes {plural(view.quorum.missing, 'more approval')} in #{channel}, from {escape(who)}.",
     ]
     head = headline(request, now=view.now, when=voice.deciding, names=voice.name)

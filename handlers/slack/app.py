@@ -9,8 +9,20 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.context.ack.async_ack import AsyncAck
 
-from handlers.slack import approve, incident_card, payloads, presses, reject, request_card, request_modal
+from handlers.slack import (
+    approve,
+    freeze,
+    incident_card,
+    payloads,
+    presses,
+    reject,
+    request_card,
+    request_modal,
+    unfreeze,
+)
 from handlers.slack import details as detailed
+from handlers.slack import hold as holding
+from handlers.slack import resume as resuming
 from handlers.slack.context import SlackContext
 from handlers.slack.deploy import deploy
 from handlers.slack.env import env
@@ -24,6 +36,8 @@ PRESSES: Final = MappingProxyType(
         request_card.REJECT: reject.pressed,
         request_card.DETAILS: detailed.pressed,
         request_card.START: presses.start,
+        request_card.HOLD: holding.pressed,
+        request_card.RESUME: resuming.pressed,
         incident_card.ACKNOWLEDGE: presses.acknowledge,
         incident_card.RESOLVE: presses.resolve,
     }
@@ -33,6 +47,8 @@ SUBMISSIONS: Final = MappingProxyType(
         approve.CALLBACK: approve.submitted,
         reject.CALLBACK: reject.submitted,
         request_modal.CALLBACK: request_modal.submitted,
+        freeze.CALLBACK: freeze.submitted,
+        unfreeze.CALLBACK: unfreeze.submitted,
     }
 )
 MENUS: Final = ("service", "environment")

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from bot.domain.change_request import Start
 from bot.domain.refusal import Refusal
-from bot.domain.wall_clock import start_instant
+from bot.domain.wall_clock import real_instants, start_instant
 from bot.flows.request import Ask
 from bot.policy import Policy
 from handlers.slack.payloads import Command
@@ -85,8 +85,11 @@ def _next_time(hour: int, minute: int, policy: Policy, now: datetime) -> datetim
     today = now.astimezone(policy.zone).replace(
         tzinfo=None, hour=hour, minute=minute, second=0, microsecond=0
     )
-    at = start_instant(today, policy.zone)
-    return at if at > now else start_instant(today + timedelta(days=1), policy.zone)
+    for wall in (today, today + timedelta(days=1)):
+        shown = real_instants(wall, policy.zone) or (start_instant(wall, policy.zone),)
+        if later := [at for at in shown if at > now]:  # an hour that is shown twice may come once more today
+            return later[0]
+    return start_instant(today + timedelta(days=2), policy.zone)
 
 
 def _parts(text: str, environments: Sequence[str]) -> _Parts:

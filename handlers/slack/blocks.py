@@ -178,6 +178,13 @@ def text_input(
     return _input(block, label, element, hint=hint, optional=optional)
 
 
+def pick(block: str, label: str, options: Sequence[Block], *, initial: str | None = None) -> Block:
+    """A menu of at most a hundred options; `initial` is the value of the one that is chosen already."""
+    element: Block = {"type": "static_select", "action_id": block, "options": list(options)}
+    chosen = next((o for o in options if o["value"] == initial), None)
+    return _input(block, label, element | ({"initial_option": chosen} if chosen else {}))
+
+
 def choice(block: str, label: str, names: Sequence[str], *, initial: str | None = None) -> Block:
     """A menu of names: all of them up to Slack's hundred, and a search beyond."""
     element: Block = {
@@ -192,8 +199,45 @@ def choice(block: str, label: str, names: Sequence[str], *, initial: str | None 
     return _input(block, label, element)
 
 
-def option(name: str) -> Block:
-    return {"text": plain(name[:75]), "value": name[:150]}
+def choices(block: str, label: str, names: Sequence[str], *, action: str, hint: str) -> Block:
+    """A menu of names of which several or none can be chosen; beyond Slack's hundred, a search that `action` hears."""
+    element: Block = {
+        "type": "multi_static_select",
+        "action_id": action,
+        "options": [option(name) for name in names],
+    }
+    if len(names) > 100:  # noqa: PLR2004 -- Slack's limit
+        element = {"type": "multi_external_select", "action_id": action, "min_query_length": 0}
+    return _input(block, label, element, hint=hint, optional=True)
+
+
+def radio(block: str, label: str, ways: Mapping[str, tuple[str, str]]) -> Block:
+    """One of a few ways, the first unless another is chosen: value to its name and one line that explains it."""
+    options = [option(value, name, explained) for value, (name, explained) in ways.items()]
+    element = {
+        "type": "radio_buttons",
+        "action_id": block,
+        "options": options,
+        "initial_option": options[0],
+    }
+    return _input(block, label, element)
+
+
+def tick(block: str, label: str, name: str) -> Block:
+    """One box to tick; ticked, `block` is what was chosen under it."""
+    element = {"type": "checkboxes", "action_id": block, "options": [option(block, name)]}
+    return _input(block, label, element, optional=True)
+
+
+def moment(block: str, label: str, *, hint: str) -> Block:
+    """A date and a time in the reader's own zone, which may be left out."""
+    return _input(block, label, {"type": "datetimepicker", "action_id": block}, hint=hint, optional=True)
+
+
+def option(value: str, name: str | None = None, explained: str | None = None) -> Block:
+    """One option; unless it has a name of its own, its value is what is shown."""
+    made = {"text": plain((name or value)[:75]), "value": value[:150]}
+    return made | ({"description": plain(explained[:75])} if explained else {})
 
 
 def _input(

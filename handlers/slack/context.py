@@ -11,6 +11,7 @@ from bot.flows.collect import Collector
 from bot.policy import Policy
 from bot.ports import Clock, CodeCheck, Ledger, PolicyInForce
 from handlers.slack.web_api import SlackApi
+from handlers.slack.zones import Zones
 
 log = structlog.get_logger(__name__)
 
@@ -58,6 +59,7 @@ class SlackContext:
     signing_secret: str | None = field(default=None, repr=False)
     workspace: Workspace = field(default_factory=Workspace)
     background: Background = field(default_factory=Background)
+    zones: Zones = field(default_factory=Zones)
 
     @property
     def policy(self) -> Policy:

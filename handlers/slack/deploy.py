@@ -3,23 +3,36 @@
 from collections.abc import Awaitable, Callable
 from difflib import get_close_matches
 
+from bot.domain.change_request import RequestState
 from bot.domain.refusal import Refusal
 from bot.flows import close
 from bot.flows import request as asking
 from bot.flows.inquire import request_view
-from handlers.slack import answers, details, help, request_modal, status  # noqa: A004
+from handlers.slack import (
+    answers,
+    details,
+    freeze,
+    help,  # noqa: A004
+    hold,
+    request_modal,
+    resume,
+    status,
+    unfreeze,
+    when,
+    windows,
+)
 from handlers.slack.ask import ask
-from handlers.slack.blocks import Message, message
+from handlers.slack.blocks import Message, message, reader_time
 from handlers.slack.context import SlackContext
 from handlers.slack.listeners import later
 from handlers.slack.payloads import Command, request_id
 from handlers.slack.request_card import title
 from handlers.wording.requests import STATE_WORDS
 
-Handle = Callable[[SlackContext, Command, str], Awaitable[Message]]
+Handle = Callable[[SlackContext, Command, str], Awaitable[Message | None]]
 
 
-async def deploy(context: SlackContext, command: Command) -> Message:
+async def deploy(context: SlackContext, command: Command) -> Message | None:
     """Dispatch. Raises Refusal for a word that is no sub-command, with the nearest one."""
     word, _, rest = command.text.strip().partition(" ")
     return await SUBS[sub_command("/deploy", word)](context, command, rest.strip())
@@ -43,7 +56,8 @@ async def _request(context: SlackContext, command: Command, rest: str) -> Messag
         return request_modal.open_later(context, command)
     policy = context.policy
     wanted = ask(command, rest, policy, context.clock.now())
-    return answers.submitted(await asking.submit(context.ledger, policy, wanted))
+    done = await asking.submit(context.ledger, policy, wanted)
+    return answers.submitted(done, reader_time(policy.zone, beside=True))
 
 
 async def _status(context: SlackContext, _command: Command, rest: str) -> Message:
@@ -63,7 +77,8 @@ async def _why(context: SlackContext, command: Command, rest: str) -> Message:
 async def _cancel(context: SlackContext, command: Command, rest: str) -> Message:
     wanted = request_id(rest, "/deploy cancel ID")
     ended = await close.cancel(context.ledger, context.policy, command.asker, wanted, key=command.key)
-    return message([f"{ended.id} {STATE_WORDS[ended.state]}: {title(ended)}"])
+    stands = "was stopped where it stands" if ended.state is RequestState.FAILED else STATE_WORDS[ended.state]
+    return message([f"{ended.id} {stands}: {title(ended)}"])
 
 
 async def _start(context: SlackContext, command: Command, rest: str) -> Message:
@@ -77,6 +92,10 @@ def started(request: str, what: str) -> Message:
     return message([f"▶ {request}: {what}", "The gates are asked once more; it starts if all of them pass."])
 
 
+async def _windows(context: SlackContext, command: Command, rest: str) -> None:
+    windows.open_later(context, command, rest)
+
+
 async def _help(_context: SlackContext, _command: Command, _rest: str) -> Message:
     return help.render("/deploy")
 
@@ -85,8 +104,14 @@ SUBS: dict[str, Handle] = {
     "request": _request,
     "status": _status,
     "why": _why,
+    "when": when.command,
     "cancel": _cancel,
     "start": _start,
+    "hold": hold.command,
+    "resume": resume.command,
+    "freeze": freeze.typed,
+    "unfreeze": unfreeze.typed,
+    "windows": _windows,
     "help": _help,
 }
 """Exactly the sub-commands of `help.DEPLOY`."""

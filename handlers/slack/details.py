@@ -1,8 +1,11 @@
 """Every gate with its evidence, its age, its cause and what unblocks it: the *Details* button and `/deploy why`."""
 
+from datetime import datetime
+
 from bot.domain.fingerprint import short
 from bot.domain.outcome import GateOutcome, worst_first
 from bot.flows.inquire import Why, why
+from bot.gates import Earliest
 from bot.policy import Policy
 from handlers.slack.blocks import Message, escape, message
 from handlers.slack.context import SlackContext
@@ -12,7 +15,7 @@ from handlers.slack.request_card import title
 from handlers.slack.voice import Voice
 from handlers.wording.facts import short_digest
 from handlers.wording.requests import STATE_WORDS
-from handlers.wording.times import ago
+from handlers.wording.times import ago, ahead
 
 MOST_CITED = 4
 
@@ -36,8 +39,11 @@ def render(found: Why, policy: Policy) -> Message:
     request, voice = view.request, Voice(policy, view.now)
     stands = STATE_WORDS[request.state]
     lines = [f"*{request.id} {stands}: {title(request)}*", _when(found, voice)]
+    earliest = found.earliest
+    if earliest is not None:
+        lines += earliest_lines(earliest, voice)
     for outcome in worst_first(found.outcomes):
-        lines += _gate(outcome, voice)
+        lines += _gate(outcome, voice, None if earliest is None else earliest.at)
     if not found.outcomes:
         lines.append("No gate was asked: without any, nothing passes.")
     if request.fingerprint:
@@ -58,8 +64,18 @@ def _when(found: Why, voice: Voice) -> str:
     return f"It is over; the gates said this {ago(readiness.judged_at, voice.now)}:"
 
 
-def _gate(outcome: GateOutcome, voice: Voice) -> list[str]:
-    line = voice.gate(outcome)
+def earliest_lines(earliest: Earliest, voice: Voice) -> list[str]:
+    """The instant at which everything known passes, where it is another than the one asked about; and what will be
+    too old by then."""
+    if earliest.at is None or earliest.at == earliest.asked.judged_at:
+        return []
+    lines = [f"*Earliest start {escape(voice.deciding(earliest.at))} ({ahead(earliest.at, voice.now)})*"]
+    lines += [f"⚠ by then too old: {escape(voice.gate(old).text, 200)}" for old in earliest.ages]
+    return lines
+
+
+def _gate(outcome: GateOutcome, voice: Voice, earliest: datetime | None) -> list[str]:
+    line = voice.gate(outcome, earliest)
     lines = [f"{line.sign} *{line.word}* · {escape(outcome.gate)}: {escape(line.text)}"]
     if line.unblocks:
         lines.append(f"      → {escape(line.unblocks)}")

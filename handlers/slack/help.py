@@ -24,8 +24,19 @@ DEPLOY: Final[Mapping[str, Sub]] = MappingProxyType(
         ),
         "status": Sub("status [ID]", "how requests stand, or one of them"),
         "why": Sub("why ID", "ask every gate now, and show its evidence"),
-        "cancel": Sub("cancel ID", "take a request back before it starts"),
+        "when": Sub("when SERVICE ENVIRONMENT [ARTIFACT]", "the earliest start, and what stands before it"),
+        "cancel": Sub(
+            "cancel ID", "take a request back before it starts, or stop its rollout between two steps"
+        ),
         "start": Sub("start ID", "start what is approved and waited for its window"),
+        "hold": Sub("hold ID [reason…]", "stop it before it starts, or its rollout before the next step"),
+        "resume": Sub("resume ID [reason…]", "let what was held go on"),
+        "freeze": Sub(
+            "freeze ENVIRONMENT|all [services=A,B] [from=14:30] [to=4h] [class=soft] reason…",
+            "let nothing start there until it is over; nothing after it opens a form",
+        ),
+        "unfreeze": Sub("unfreeze [ID] [reason…]", "lift a freeze, or choose from those in force and ahead"),
+        "windows": Sub("windows [ENVIRONMENT] [SERVICE]", "when it is open: now, this week and ahead"),
         "help": Sub("help", "this"),
     }
 )
@@ -39,13 +50,7 @@ NOT_YET: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
         "/deploy": frozenset(
             [
-                "when",
-                "hold",
-                "resume",
                 "rollback",
-                "freeze",
-                "unfreeze",
-                "windows",
                 "checklist",
                 "history",
                 "metrics",

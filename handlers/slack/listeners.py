@@ -59,11 +59,12 @@ def person_name(people: Mapping[str, Any], person: str) -> str:
 
 
 def on_command(
-    context: SlackContext, handle: Callable[[SlackContext, Command], Awaitable[Message]]
+    context: SlackContext, handle: Callable[[SlackContext, Command], Awaitable[Message | None]]
 ) -> Listener:
-    """A listener for a slash command, whose answer is seen by the person alone."""
+    """A listener for a slash command, whose answer is seen by the person alone; None is answered later."""
 
     async def listener(ack: AsyncAck, body: Body) -> None:
+        answer: Message | None
         try:
             _right_workspace(context, body)
             answer = await handle(context, payloads.command(body))
@@ -71,6 +72,9 @@ def on_command(
             answer = sentence_message(words(context, refusal))
         except Exception as error:  # noqa: BLE001 -- whatever it is, the person gets a sentence
             answer = sentence_message(broken("command", error))
+        if answer is None:
+            await ack()
+            return
         await ack(text=answer.text, blocks=list(answer.blocks), response_type="ephemeral")
 
     return listener

@@ -6,6 +6,7 @@ from bot.policy import Policy
 from handlers.slack.blocks import Message, escape, message
 from handlers.slack.request_card import title
 from handlers.slack.voice import Voice
+from handlers.wording import rollouts
 from handlers.wording.facts import Facts, listed
 from handlers.wording.notes import INCIDENT_NOTES, POLICY_NOTICES, REQUEST_NOTES, SECURITY_EVENTS, note
 from handlers.wording.times import span
@@ -20,7 +21,14 @@ NOTES = {
 
 def render(delivery: Delivery, voice: Voice, *, alone: bool = False) -> Message:
     """One line about what happened; `alone`: outside its thread, so it names its subject."""
-    text = escape(note(NOTES[delivery.kind], delivery.facts, voice.name), 2500)
+    facts = Facts(delivery.facts)
+    timed = rollouts.NOTES.get(facts.text("code")) if delivery.kind == "request-note" else None
+    said = (
+        timed(facts, voice.name, voice.deciding)
+        if timed is not None
+        else note(NOTES[delivery.kind], delivery.facts, voice.name)
+    )
+    text = escape(said, 2500)
     about = f"*{escape(delivery.subject)}*: " if alone else ""
     return message([f"{about}{text}"])
 

@@ -53,12 +53,16 @@ class Press:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """A modal that somebody sent: the values by block, and what was put into it when it was opened."""
+    """A modal that somebody sent: the values by block, and what was put into it when it was opened.
+
+    Where several can be chosen, what was chosen stands in `chosen`; an instant is seconds since 1970, as text.
+    """
 
     asker: Asker
     view_id: str
     values: Mapping[str, str]
     metadata: Mapping[str, Any] = field(repr=False)
+    chosen: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -107,11 +111,12 @@ def submission(body: Body) -> Submission:
         raise Malformed("private_metadata is no object")
     blocks = _mapping(_mapping(view, "state"), "values")
     values = {block: _entered(held) for block, held in blocks.items()}
+    chosen = {block: _chosen(held) for block, held in blocks.items()}
     asker = _asker(body)
     reply = metadata.get("reply")
     if isinstance(reply, dict):
         asker = Asker(team=asker.team, user=asker.user, reply={**reply, "user": asker.user})
-    return Submission(asker=asker, view_id=_text(view, "id"), values=values, metadata=metadata)
+    return Submission(asker=asker, view_id=_text(view, "id"), values=values, metadata=metadata, chosen=chosen)
 
 
 def suggestion(body: Body) -> tuple[str, str]:
@@ -174,7 +179,18 @@ def _entered(held: object) -> str:
         value = element.get("value")
         if isinstance(value, str):
             return value
+        instant = element.get("selected_date_time")
+        if isinstance(instant, int) and not isinstance(instant, bool):
+            return str(instant)
     return ""
+
+
+def _chosen(held: object) -> tuple[str, ...]:
+    """The values chosen in the one element of an input block where several can be; what is no option is left out."""
+    elements = held.values() if isinstance(held, Mapping) else ()
+    found = [e.get("selected_options") for e in elements if isinstance(e, Mapping)]
+    options = [option for several in found if isinstance(several, list) for option in several]
+    return tuple(str(o.get("value") or "") for o in options if isinstance(o, Mapping) and o.get("value"))
 
 
 def _mapping(body: Body, key: str) -> Body:

@@ -1,28 +1,35 @@
 """The request's message in the approvals channel: one per request, edited as it moves, twelve lines at most (P10)."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from bot.domain.approval import ApprovalState
 from bot.domain.change_request import ChangeRequest, RequestState
+from bot.domain.deployment import WHOLE, Run
 from bot.domain.fingerprint import short
 from bot.domain.outcome import GateOutcome, Status, worst_first
 from bot.domain.quorum import SeatHeld
 from bot.flows import wait
 from bot.flows.inquire import RequestView
+from bot.flows.run_end import way_back
 from bot.policy import Policy
 from handlers.slack.blocks import Block, Message, actions, button, escape, message
 from handlers.slack.voice import Voice
+from handlers.wording import rollouts
 from handlers.wording.facts import Facts, plural, short_digest
 from handlers.wording.gates import SIGNS, WORDS
 from handlers.wording.requests import KINDS, headline
 from handlers.wording.times import ago
 
 GATE_LINES: Final = 5
+GATE_LINES_UNDER_WAY: Final = 2
+"""Of a rollout: what was asked before the start makes room for what holds its next step."""
 MOST_BAD: Final = 3
 MOST_AUTHORS: Final = 3
 REASON_SHOWN: Final = 160
 APPROVE, REJECT, DETAILS, START = "request_approve", "request_reject", "request_details", "request_start"
+HOLD, RESUME = "request_hold", "request_resume"
 """The action_ids of its buttons."""
 
 
@@ -31,8 +38,9 @@ def render(view: RequestView, policy: Policy) -> Message:
     request, voice = view.request, Voice(policy, view.now)
     lines = [_first(view, voice), _asked(request, voice)]
     if request.is_open or request.state is RequestState.REFUSED:
-        lines += gate_lines(request, voice, most=GATE_LINES)
-    lines += [line for line in (_seats(view, voice), _could(view, voice), _next(view, voice)) if line]
+        under_way = request.state is RequestState.STARTING
+        lines += gate_lines(request, voice, most=GATE_LINES_UNDER_WAY if under_way else GATE_LINES)
+    lines += [line for line in (_seats(view, voice), _could(view, voice), *following(view, voice)) if line]
     lines.append(" · ".join(part for part in (source(view), identity(request)) if part))
     return message(lines, *actions(*_buttons(request, view)))
 
@@ -41,7 +49,10 @@ def _first(view: RequestView, voice: Voice) -> str:
     """What is wanted of the reader, or how it ended."""
     request = view.request
     what = title(request)
-    if request.state is RequestState.AWAITING_APPROVAL:
+    if request.state is RequestState.STARTING and view.runs:
+        sign, word = rollouts.head(request, view.runs[-1])
+        return f"*{sign} {escape(word)}: {what}*  {request.id}"
+    if request.state is RequestState.AWAITING_APPROVAL and request.held is None:
         missing = view.quorum.missing
         needs = f" · needs {plural(missing, 'more approval')}" if missing else ""
         loud = "EMERGENCY: " if request.emergency else ""
@@ -76,15 +87,15 @@ def gate_lines(request: ChangeRequest, voice: Voice, *, most: int) -> list[str]:
         return []
     bad = [o for o in worst_first(readiness.outcomes) if o.status is not Status.PASSED]
     passed = readiness.only(Status.PASSED)
-    lines = [gate_line(outcome, voice) for outcome in bad[:MOST_BAD]]
+    lines = [gate_line(outcome, voice, readiness.earliest) for outcome in bad[:MOST_BAD]]
     if len(bad) > MOST_BAD:
         lines[-1] += f" · and {len(bad) - MOST_BAD} more, see Details"
     return lines + _together(passed, voice, max(1, min(3, most - len(lines))))
 
 
-def gate_line(outcome: GateOutcome, voice: Voice) -> str:
-    """One gate on one line: sign, word, text."""
-    line = voice.gate(outcome)
+def gate_line(outcome: GateOutcome, voice: Voice, earliest: datetime | None = None) -> str:
+    """One gate on one line: sign, word, text; and beside one that waits when all of them pass together."""
+    line = voice.gate(outcome, earliest)
     return f"{line.sign} *{line.word}* {escape(line.text, 300)}"
 
 
@@ -129,13 +140,26 @@ def _could(view: RequestView, voice: Voice) -> str | None:
     return f"{voice.call_all(view.could_sign)} can approve"
 
 
-def _next(view: RequestView, voice: Voice) -> str | None:
+def following(view: RequestView, voice: Voice) -> list[str]:
+    """What happens next: of a rollout, what holds it or its next step; and where one that failed left the traffic."""
+    request, run = view.request, view.runs[-1] if view.runs else None
+    way = way_back(request)
+    if run is not None and request.state is RequestState.STARTING:
+        said = rollouts.lines(request, run, when=voice.deciding, names=voice.name, command=way)
+    else:
+        left = None if run is None or request.is_open else rollouts.stands(run, way)
+        return [_next(view, voice), *([escape(left)] if left else [])]
+    return [escape(line) for line in said]
+
+
+def _next(view: RequestView, voice: Voice) -> str:
     """What happens next while it is open, how it ended when it is over."""
     request = view.request
     when = voice.deciding if request.is_open else voice.when
     head = headline(request, now=view.now, when=when, names=voice.name)
     text = escape(head.text[:1].upper() + head.text[1:], 500)
-    if request.state in (RequestState.AWAITING_APPROVAL, RequestState.APPROVED):
+    told = request.held is None and request.readiness is not None and request.readiness.awaits
+    if request.state in (RequestState.AWAITING_APPROVAL, RequestState.APPROVED) and not told:
         return f"{text} · expires {escape(voice.when(request.expires_at))}"
     return text
 
@@ -173,16 +197,27 @@ def startable(request: ChangeRequest, view: RequestView) -> bool:
     return request.state is RequestState.APPROVED and wait.startable(request, view.now)
 
 
+def _step_button(request: ChangeRequest, run: Run) -> list[Block]:
+    """Resume what waits for a person's judgement; hold what still has a step to go."""
+    if run.unconfirmed:
+        return [button(RESUME, "Resume", request.id)]
+    last = not run.waits and run.aim == WHOLE
+    return [] if last else [button(HOLD, "Hold", request.id)]
+
+
 def _buttons(request: ChangeRequest, view: RequestView) -> list[Block]:
     details = button(DETAILS, "Details", request.id)
     reject = button(REJECT, "Reject", request.id, "danger")
+    held = [button(RESUME, "Resume", request.id)] if request.held is not None else []
     match request.state:
         case RequestState.AWAITING_APPROVAL:
-            return [button(APPROVE, "Approve", request.id, "primary"), reject, details]
+            return [button(APPROVE, "Approve", request.id, "primary"), reject, *held, details]
         case RequestState.APPROVED:
             start = [button(START, "Start", request.id, "primary")] if startable(request, view) else []
-            return [*start, reject, details]
+            return [*start, reject, *(held or [button(HOLD, "Hold", request.id)]), details]
+        case RequestState.STARTING if view.runs and view.runs[-1].plan.stepped:
+            return [*(held or _step_button(request, view.runs[-1])), details]
         case RequestState.EVALUATING | RequestState.STARTING:
-            return [details]
+            return [*held, details]
         case _:
             return []

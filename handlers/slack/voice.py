@@ -52,6 +52,6 @@ class Voice:
             return f"{', '.join(shown)} and {rest} more"
         return " or ".join((", ".join(shown[:-1]), shown[-1])) if len(shown) > 1 else "".join(shown)
 
-    def gate(self, outcome: GateOutcome) -> Line:
-        """A gate's line; its texts go through `escape`."""
-        return gate_line(outcome, now=self.now, when=self.deciding)
+    def gate(self, outcome: GateOutcome, earliest: datetime | None = None) -> Line:
+        """A gate's line; its texts go through `escape`. `earliest` is when all gates pass together."""
+        return gate_line(outcome, now=self.now, when=self.deciding, earliest=earliest)

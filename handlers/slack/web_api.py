@@ -15,10 +15,14 @@ METHODS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "chat.postMessage": ("chat:write", "chat:write.public"),
         "chat.update": ("chat:write",),
         "views.open": (),
+        "users.info": ("users:read",),
         "auth.test": (),
     }
 )
 """Every method that is called with the bot's token, and the scopes that it takes."""
+
+READS: Final = frozenset({"users.info"})
+"""Methods that do not see arguments in a JSON body: to `users.info` in JSON Slack answers `user_not_found`."""
 
 SLACK_API: Final = "https://slack.com/api/"
 RESPONSE_HOST: Final = "hooks.slack.com"
@@ -61,7 +65,11 @@ class SlackApi:
         if method not in METHODS:
             raise LookupError(f"{method} is not among METHODS: name it and its scopes there")
         try:
-            answer = await self.client(patient=patient, session=self._open()).api_call(method, json=arguments)
+            client = self.client(patient=patient, session=self._open())
+            if method in READS:
+                answer = await client.api_call(method, http_verb="GET", params=arguments)
+            else:
+                answer = await client.api_call(method, json=arguments)
         except SlackApiError as error:
             raise _failed(error) from None
         except (SlackClientError, aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:

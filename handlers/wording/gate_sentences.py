@@ -52,21 +52,6 @@ class Found:
         """The calendar's rules in force that have this effect."""
         return [rule for rule in self.facts.maps("rules") if rule.text("effect") == effect]
 
-    def prohibiting(self) -> str:
-        """What closes the calendar, by name and reason."""
-        rules = self.rules("prohibit")
-        named = [_rule(rule) for rule in rules if rule.text("kind") != "outside-windows"]
-        if rules and not named:
-            return "no window is open"
-        return f"closed by {listed(named, 3) or 'the calendar'}"
-
-
-def _rule(rule: Facts) -> str:
-    if rule.text("kind") == "outside-windows":
-        return "no window being open"
-    reason = rule.text("reason", "")
-    return f"the {rule.text('kind')} {rule.text('name')}" + (f" ({reason})" if reason else "")
-
 
 _STATEMENTS = {
     "staging-verified": "the verification",
@@ -164,35 +149,6 @@ def _finding(finding: Facts) -> str:
     package, version = finding.text("package", ""), finding.text("version", "")
     where = f" in {package} {version}".rstrip() if package else ""
     return f"{finding.text('id')}{where}"
-
-
-def calendar_open(f: Found) -> Words:
-    windows = [rule.text("name") for rule in f.facts.maps("rules") if rule.text("kind") == "window"]
-    until = [rule.instant("until") for rule in f.facts.maps("rules") if rule.text("kind") == "window"]
-    closes = max((at for at in until if at), default=None)
-    if not windows:
-        return "the calendar allows it", None
-    kind = "preferred window" if f.outcome.code == "preferred" else "window"
-    return f"{kind} {listed(windows, 2)} open" + (f" until {f.when(closes)}" if closes else ""), None
-
-
-def discouraged(f: Found) -> Words:
-    rules = f.rules("discourage")
-    names = listed([_rule(rule) for rule in rules], 3) or "the calendar"
-    until = max((at for rule in rules if (at := rule.instant("until"))), default=None)
-    ends = f" until {f.when(until)} ({ahead(until, f.now)})" if until else ""
-    return f"discouraged by {names}{ends}", "It passes with a reason, which is kept; or wait until then."
-
-
-def prohibited(f: Found) -> Words:
-    opens = f.outcome.until
-    closed = f.prohibiting()
-    if opens is None:
-        return closed, None
-    return (
-        f"{closed}, opens {f.when(opens)} ({ahead(opens, f.now)})",
-        "It passes by itself then. at=next starts it by itself at that instant, once it is approved.",
-    )
 
 
 def not_green(f: Found) -> Words:

@@ -11,9 +11,10 @@ from types import MappingProxyType
 from typing import Final
 
 from bot.domain.outcome import GateOutcome, Status
+from handlers.wording import calendar_sentences as calendar
 from handlers.wording import gate_sentences as say
 from handlers.wording.gate_sentences import Found, Words
-from handlers.wording.times import When, utc
+from handlers.wording.times import When, ahead, utc
 
 SIGNS: Final[Mapping[Status, str]] = {
     Status.PASSED: "✓",
@@ -41,11 +42,17 @@ class Line:
     unblocks: str | None = None
 
 
-def line(outcome: GateOutcome, *, now: datetime, when: When = utc) -> Line:
-    """The outcome in words; ages are counted to `now`. Never raises for an unknown code or malformed facts."""
+def line(outcome: GateOutcome, *, now: datetime, when: When = utc, earliest: datetime | None = None) -> Line:
+    """The outcome in words; ages are counted to `now`. Never raises for an unknown code or malformed facts.
+
+    `earliest` is when all gates pass together: told beside a gate that waits, where it is later than its own instant.
+    """
     found = Found(outcome, now, when)
     word = SENTENCES.get((outcome.gate, outcome.code)) or ANY_GATE.get(outcome.code)
     text, unblocks = word(found) if word else _unworded(found)
+    until = outcome.until if outcome.status is Status.WAITING else None
+    if until is not None and earliest is not None and earliest > until:
+        text += f"; earliest start {when(earliest)} ({ahead(earliest, now)})"
     return Line(SIGNS[outcome.status], WORDS[outcome.status], text, unblocks)
 
 
@@ -166,15 +173,14 @@ SENTENCES: Final[Mapping[tuple[str, str], Word]] = MappingProxyType(
             f"SECURITY: the registry has {f.digest('registry_digest')}, CI built {f.digest('build_digest')}",
             "Do not deploy this tag. Find out who pushed it, then build under a new tag.",
         ),
-        ("calendar", "preferred"): say.calendar_open,
-        ("calendar", "allowed"): say.calendar_open,
+        ("calendar", "preferred"): calendar.is_open,
+        ("calendar", "allowed"): calendar.is_open,
         ("calendar", "rollback"): lambda _: ("no calendar holds a rollback", None),
-        ("calendar", "discouraged"): say.discouraged,
-        ("calendar", "prohibited"): say.prohibited,
-        ("calendar", "never-opens"): lambda f: (
-            f"{f.prohibiting()}, and nothing opens within 400 days",
-            "Whoever keeps the policy's calendar can open a window.",
-        ),
+        ("calendar", "discouraged"): calendar.discouraged,
+        ("calendar", "prohibited"): calendar.prohibited,
+        ("calendar", "frozen"): calendar.frozen,
+        ("calendar", "feed-stale"): calendar.feed_stale,
+        ("calendar", "never-opens"): calendar.never_opens,
         ("no-open-incident", "no-incident"): lambda _: ("no open incident", None),
         ("no-open-incident", "fix"): lambda f: (f"a fix for {f.text('incident')}", None),
         ("no-open-incident", "incident-open"): lambda f: (

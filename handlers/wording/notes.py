@@ -7,8 +7,10 @@ from typing import Final
 
 from pydantic import JsonValue
 
+from handlers.wording import feeds
 from handlers.wording.facts import Facts, listed, plural
 from handlers.wording.requests import deployer_said
+from handlers.wording.rollouts import failed_where, unresolved_where
 from handlers.wording.times import span
 
 Names = Callable[[str], str]
@@ -72,13 +74,24 @@ REQUEST_NOTES: Final[Mapping[str, Word]] = MappingProxyType(
         ),
         "rejected": lambda f, n: f"{_who(f, n)} rejected it{_because(f)}",
         "cancelled": lambda f, n: f"{_who(f, n)} cancelled it{_because(f)}",
+        "superseded": lambda f, _: (
+            f"{f.text('newer')} ({f.text('artifact')}) is newer and started instead, so this one is cancelled: "
+            "it would have undone that by itself."
+        ),
+        "overtaken": lambda f, _: (
+            f"{f.text('newer')} ({f.text('artifact')}), which is newer, began to roll out here first. This one does "
+            "not start by itself any more before somebody looks: cancel it if it is not wanted."
+        ),
         "live": lambda f, _: f"Live{_after(f)}. {_run(f)}: {deployer_said(f.text('outcome'))}.",
-        "failed": lambda f, _: (
-            f"Failed{_after(f)}. {_run(f)}: {deployer_said(f.text('outcome'))}. Nothing was tried again by itself."
+        "failed": lambda f, n: (
+            f"{_who(f, n)} stopped it.{failed_where(f)}"
+            if f.text("outcome") == "stopped"
+            else f"Failed{_after(f)}. {_run(f)}: {deployer_said(f.text('outcome'))}. Nothing was tried again by "
+            f"itself.{failed_where(f)}"
         ),
         "unresolved": lambda f, _: (
             f"{_run(f)}: {deployer_said(f.text('outcome'))}. Look at the environment before anything else; "
-            "it is not sent again by itself."
+            f"it is not sent again by itself.{unresolved_where(f)}"
         ),
         "result-late": lambda f, _: (
             f"{_run(f)} ended after all: {deployer_said(f.text('outcome'))}. It was held to be lost, and what was "
@@ -109,9 +122,11 @@ POLICY_NOTICES: Final[Mapping[str, Word]] = MappingProxyType(
             f"{plural(f.number('count') or len(f.texts('problems')), 'problem')}. "
             + " | ".join(f.texts("problems"))
         ),
+        "feed-stale": lambda f, _: feeds.stale(f),
+        "feed-well": lambda f, _: feeds.well(f),
     }
 )
-"""What became of a policy file."""
+"""What became of a policy file, and of the calendars that it has fetched."""
 
 SECURITY_EVENTS: Final[Mapping[str, Word]] = MappingProxyType(
     {

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Final
 
 from bot.domain.change_request import ChangeRequest, RequestState
+from handlers.wording.facts import listed
+from handlers.wording.rollouts import HELD, person_hold
 from handlers.wording.times import When, ahead, span
 
 STATE_WORDS: Final[Mapping[str, str]] = {
@@ -63,6 +65,8 @@ def what(request: ChangeRequest) -> str:
 def headline(request: ChangeRequest, *, now: datetime, when: When, names: Callable[[str], str]) -> Headline:
     """How the request stands and what happens next."""
     sign = SIGNS[request.state]
+    if request.held is not None and request.is_open:
+        return Headline(HELD, "Held", person_hold(request, request.held, when=when, names=names))
     if request.is_open:
         return Headline(sign, _OPEN_WORDS[request.state], _next(request, now, when))
     return Headline(sign, _CLOSED_WORDS[request.state], ending(request, when=when, names=names))
@@ -93,7 +97,9 @@ def _next(request: ChangeRequest, now: datetime, when: When) -> str:
     readiness = request.readiness
     if readiness is not None and not readiness.may_be_approved:
         return "nothing starts while a gate is blocked or unknown"
-    opens = None if readiness is None else readiness.waits_until
+    if readiness is not None and readiness.awaits:
+        return _until_lifted(request, readiness.awaits, when)
+    opens = None if readiness is None else readiness.begins
     later = [i for i in (request.start.at, opens) if i is not None and i > now]
     if later:
         return _not_before(request, f"{when(max(later))} ({ahead(max(later), now)})")
@@ -108,6 +114,18 @@ def _not_before(request: ChangeRequest, then: str) -> str:
     if waits:
         return f"starts no earlier than {then}; approved sooner, it waits for somebody to press Start"
     return f"can be started from {then}; the requester is told then"
+
+
+def _until_lifted(request: ChangeRequest, freezes: tuple[str, ...], when: When) -> str:
+    """It waits for people, so nobody knows how long; it lives as long as any other."""
+    lifted = f"{listed(list(freezes), 3)} {'is' if len(freezes) == 1 else 'are'} lifted"
+    expires = f"nobody knows when that is, and it expires {when(request.expires_at)}"
+    waits = request.state is RequestState.AWAITING_APPROVAL
+    if request.start.by_itself:
+        return f"starts by itself once {lifted}{', if it is approved by then' if waits else ''}: {expires}"
+    if waits:
+        return f"starts no earlier than {lifted}, and then somebody has to press Start: {expires}"
+    return f"can be started once {lifted}, and the requester is told then: {expires}"
 
 
 def _at_once(request: ChangeRequest) -> str:
@@ -133,6 +151,8 @@ def ending(request: ChangeRequest, *, when: When, names: Callable[[str], str]) -
             return f"since {at}, {took} after the approval"
         case RequestState.REJECTED:
             return f"by {by}, {at}: “{closing.reason or 'no reason'}”"
+        case RequestState.CANCELLED if closing.code == "superseded":
+            return f"{closing.reason or 'a newer request'} is newer and started instead ({at})"
         case RequestState.CANCELLED:
             return f"by {by}, {at}"
         case RequestState.EXPIRED:
@@ -140,6 +160,8 @@ def ending(request: ChangeRequest, *, when: When, names: Callable[[str], str]) -
         case RequestState.REFUSED:
             return f"{refused_because(closing.code)} ({at})"
         case RequestState.FAILED:
+            if closing.by.person:
+                return f"{by} stopped it before its next step ({at})"
             return f"{deployer_said(closing.code)} ({at}). Look at its log before asking again"
         case _:
             return (
@@ -172,6 +194,8 @@ def deployer_said(code: str) -> str:
         "not-executable": "the deployer's program may not be executed on the bot's host",
         "cannot-start": "the deployer's program could not be started",
         "no-working-folder": "the folder that the deployer runs in is gone",
+        "no-shift": "the policy names no shift command for this service any more, so nothing was called",
+        "stopped": "it was stopped before its next step",
         "no-deployer": "the policy names no deployer for this service, so nothing was started",
         "looked-up-succeeded": "the deployer says that it succeeded",
         "looked-up-failed": "the deployer says that it failed",

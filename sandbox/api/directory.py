@@ -8,7 +8,7 @@ from sandbox.shapes import ApiError, Json
 from sandbox.workspace import Person, Usergroup
 
 
-@method("users.info", "users:read")
+@method("users.info", "users:read", reads_json=False)
 def users_info(call: Call) -> Json:
     """One person, or the app itself."""
     bot = call.world.workspace.bot
@@ -17,14 +17,14 @@ def users_info(call: Call) -> Json:
     return {"user": _wire(call, call.person())}
 
 
-@method("users.list", "users:read")
+@method("users.list", "users:read", reads_json=False)
 def users_list(call: Call) -> Json:
     """Everyone, the app included."""
     everyone = [_wire(call, person) for person in call.world.workspace.people]
     return call.page([*everyone, _bot(call)], "members")
 
 
-@method("users.lookupByEmail", "users:read.email")
+@method("users.lookupByEmail", "users:read.email", reads_json=False)
 def lookup_by_email(call: Call) -> Json:
     """The person with this address."""
     wanted = call.need("email").lower()

@@ -106,6 +106,7 @@ class Method:
     run: Callable[[Call], Json]
     scopes: tuple[str, ...]
     token: str
+    reads_json: bool = True  # whether arguments in a JSON body are seen
 
 
 METHODS: dict[str, Method] = {}
@@ -115,11 +116,12 @@ def method(
     name: str,
     *scopes: str,
     token: str = "bot",  # noqa: S107 - a kind of token
+    reads_json: bool = True,
 ) -> Callable[[Callable[[Call], Json]], Callable[[Call], Json]]:
     """Register a function as a Web API method."""
 
     def register(run: Callable[[Call], Json]) -> Callable[[Call], Json]:
-        METHODS[name] = Method(name=name, run=run, scopes=scopes, token=token)
+        METHODS[name] = Method(name=name, run=run, scopes=scopes, token=token, reads_json=reads_json)
         return run
 
     return register

@@ -94,6 +94,38 @@ function externalSelect(block, element, surface, id) {
   return field(block, element, surface, wrap, () => choices.value);
 }
 
+// The same for several: what is ticked stays ticked while one looks for more.
+function multiExternalSelect(block, element, surface, id) {
+  const before = kept(block, element, surface)?.selected_options ?? element.initial_options ?? [];
+  const chosen = new Map(before.map((one) => [one.value, one]));
+  const least = element.min_query_length ?? 3;
+  const list = h("fieldset", { class: "choices", "aria-label": "Options found", "data-action": element.action_id });
+  const query = h("input", { id, type: "search", autocomplete: "off", "data-action": `${element.action_id}-query`, placeholder: element.placeholder ? words(element.placeholder) : `Type ${least} letters…` });
+  const tickable = (one) => {
+    const box = h("input", { type: "checkbox", value: one.value, checked: chosen.has(one.value) });
+    box.addEventListener("change", () => (box.checked ? chosen.set(one.value, one) : chosen.delete(one.value)));
+    return h("label", { class: "choice" }, box, h("span", {}, textNodes(one.text)));
+  };
+  const show = (found) => {
+    const others = found.filter((one) => !chosen.has(one.value));
+    list.replaceChildren(...[...chosen.values(), ...others].map(tickable));
+    list.hidden = !list.childElementCount;
+  };
+  show([]);
+  let waiting = null;
+  query.addEventListener("change", (event) => event.stopPropagation());
+  query.addEventListener("input", () => {
+    clearTimeout(waiting);
+    if (query.value.length < least) return;
+    waiting = setTimeout(async () => {
+      const { body = {} } = (await surface.suggest?.(element, query.value)) ?? {};
+      show([...(body.options ?? []), ...(body.option_groups ?? []).flatMap((one) => one.options)]);
+    }, 200);
+  });
+  const wrap = h("span", { class: "typed select external" }, query, list);
+  return field(block, element, surface, wrap, () => [...chosen.keys()]);
+}
+
 function directory(kind, list) {
   return (block, element, surface, id) => {
     const chosen = kept(block, element, surface)?.[`selected_${kind}`] ?? element[`initial_${kind}`];
@@ -159,6 +191,7 @@ const MAKERS = {
   overflow,
   static_select: staticSelect,
   external_select: externalSelect,
+  multi_external_select: multiExternalSelect,
   users_select: directory("user", people),
   channels_select: directory("channel", channels),
   conversations_select: directory("conversation", channels),

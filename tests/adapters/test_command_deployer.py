@@ -14,7 +14,7 @@ import pytest
 from bot.adapters.command_deployer import CommandDeployer
 from bot.adapters.deployers import PolicyDeployers
 from bot.domain.artifact import Artifact
-from bot.domain.deployment import Run, RunState
+from bot.domain.deployment import Plan, Run, RunState
 from bot.policy import Deployer, Policy, Service
 from bot.policy.services import CommandDeployer as Commands
 from bot.policy.services import GitHubActionsDeployer
@@ -86,6 +86,7 @@ async def test_the_program_sees_what_it_was_given_and_no_secret(tmp_path: Path) 
         "PORTCULLIS_ENVIRONMENT": "production",
         "PORTCULLIS_ARTIFACT": "3f2a1bc",
         "PORTCULLIS_DIGEST": DIGEST,
+        "PORTCULLIS_PERCENT": "100",
     }
 
 
@@ -176,6 +177,62 @@ async def test_where_nobody_can_tell_nothing_is_claimed(
     assert await unsure.look_up(RUN) is None
 
 
+IN_STEPS = replace(RUN, plan=Plan(steps=(25, 50, 100)))
+
+
+@pytest.mark.requirement("F5")
+@pytest.mark.parametrize(("reached", "percent"), [(0, "25"), (25, "50"), (50, "100")])
+async def test_the_commands_are_told_the_step_that_they_bring(
+    tmp_path: Path, reached: int, percent: str
+) -> None:
+    steps = deployer(
+        tmp_path,
+        *("sh", "-c", "echo $0 $PORTCULLIS_PERCENT", "start-{percent}"),
+        shift=("sh", "-c", "echo $0 $PORTCULLIS_PERCENT", "shift-{percent}"),
+    )
+    run = replace(IN_STEPS, reached=reached)
+
+    assert (await steps.start(run)).output == f"start-{percent} {percent}\n"
+    assert (await steps.shift(run)).output == f"shift-{percent} {percent}\n"
+
+
+@pytest.mark.requirement("F5")
+async def test_one_call_brings_all_of_the_traffic(tmp_path: Path) -> None:
+    assert (await deployer(tmp_path, "echo", "{percent}").start(RUN)).output == "100\n"
+
+
+@pytest.mark.requirement("F5")
+@pytest.mark.parametrize(
+    ("shift", "code"),
+    [
+        (None, "no-shift"),
+        (("sh", "-c", "exit 3"), "exit-3"),
+        (("./missing.sh",), "not-found"),
+        (("echo", "{typo}"), "unknown-placeholder"),
+    ],
+)
+async def test_a_shift_fails_as_a_start_does(
+    tmp_path: Path, shift: tuple[str, ...] | None, code: str
+) -> None:
+    result = await deployer(tmp_path, shift=shift).shift(replace(IN_STEPS, reached=25))
+
+    assert (result.succeeded, result.code) == (False, code)
+
+
+@pytest.mark.requirement("F5")
+async def test_only_a_status_that_is_told_the_step_can_tell_steps_apart(tmp_path: Path) -> None:
+    """One that is not would answer for another call, or for the whole, and be taken for this step."""
+    blind = deployer(tmp_path, status=("sh", "-c", "touch asked; exit 0"))
+    told = deployer(tmp_path, status=("sh", "-c", '[ "$0" = 50 ]', "{percent}"))
+
+    assert await blind.look_up(IN_STEPS) is None
+    assert not (tmp_path / "asked").exists()
+    found = await told.look_up(replace(IN_STEPS, reached=25))
+    assert (found and found.code) == "looked-up-succeeded"
+    found = await told.look_up(replace(IN_STEPS, reached=50))
+    assert (found and found.code) == "looked-up-failed"
+
+
 async def test_looking_up_never_runs_the_start_command(tmp_path: Path) -> None:
     await deployer(tmp_path, "touch", "started", status=("true",)).look_up(RUN)
 
@@ -205,6 +262,7 @@ async def test_looking_up_never_runs_the_start_command(tmp_path: Path) -> None:
         ),
         ({"start": ("./deploy.sh", "{digest}")}, None, None),
         ({"start": ("./deploy.sh", "{typo}")}, OLD, None),
+        ({"start": ("./deploy.sh", "{artifact}", "{percent}")}, OLD, "./deploy.sh 1a2b3c4 100"),
     ],
 )
 def test_the_rollback_command_is_made_beforehand(

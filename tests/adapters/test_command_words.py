@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.adapters.command_words import CannotFill, filled
+from bot.adapters.command_words import CannotFill, filled, mentions
 
 VALUES = {"environment": "production", "digest": "sha256:" + "a" * 64, "rollback_digest": None}
 
@@ -64,6 +64,19 @@ def test_filling_never_makes_more_or_fewer_arguments(argv: list[str]) -> None:
     except CannotFill:
         return
     assert len(made) == len(argv)
+
+
+@pytest.mark.parametrize(
+    ("argv", "found"),
+    [
+        (["./status", "{percent}"], True),
+        (["./status", "--at={percent}%"], True),
+        (["./status", "{percentage}", "percent"], False),
+        ([], False),
+    ],
+)
+def test_whether_a_command_names_a_placeholder(argv: list[str], found: bool) -> None:
+    assert mentions(argv, "percent") is found
 
 
 def test_a_value_is_not_filled_again() -> None:

@@ -12,7 +12,9 @@ from aiohttp import web
 
 from bot.adapters.clock import SystemClock
 from bot.domain.audit import Fact
+from bot.domain.change_request import Actor
 from bot.domain.evidence import Evidence, EvidenceKind
+from bot.domain.freeze import Freeze, FreezeClass
 from bot.ports import Transaction
 from storage import schema
 from storage.ledger import Ledger
@@ -139,6 +141,52 @@ def test_outside_the_window_is_status_3_and_says_until_when(asked: Host) -> None
     assert (said.status, said.json["readiness"], said.json["may_start"]) == (3, "waiting", False)
     monday = datetime.fromisoformat(at).date() + timedelta(days=2)
     assert said.json["waits_until"].startswith(monday.isoformat())
+    assert said.json["earliest"] == said.json["waits_until"]
+    told = ended.out.splitlines()[1]
+    assert told.startswith("  earliest start Mon ")
+    assert "00:00 America/New_York (in " in told
+
+
+def freeze(host: Host) -> None:
+    """Everything is frozen until somebody lifts it."""
+    now = SystemClock().now()
+    made = Freeze(
+        id="FRZ-1",
+        environments=(),
+        services=(),
+        strength=FreezeClass.HARD,
+        reason="Peak trading",
+        begins_at=now - timedelta(hours=1),
+        ends_at=None,
+        break_glass=False,
+        declared_by=Actor(via="slack:T1/U01ADA", person="ada"),
+        declared_at=now - timedelta(hours=1),
+    )
+
+    async def write() -> None:
+        ledger = Ledger(host.url, SystemClock())
+        try:
+            await ledger.write(lambda tx: tx.freezes.put(made, Fact(type="freeze.declared")))
+        finally:
+            await ledger.close()
+
+    asyncio.run(write())
+
+
+@pytest.mark.requirement("P6")
+def test_what_waits_until_somebody_lifts_a_freeze_is_status_3_and_says_that_nobody_knows_when(
+    asked: Host,
+) -> None:
+    all_gates_pass(asked)
+    freeze(asked)
+    ended = asked.call("check", "checkout", NEW, "production", "--at", next_weekday(WEDNESDAY))
+    assert ended.status == 3
+    assert ended.out.splitlines()[1] == (
+        "  earliest start unknown: frozen by FRZ-1 (Peak trading) until somebody lifts it; "
+        "whoever may lift it can: /deploy unfreeze FRZ-1"
+    )
+    said = asked.call("check", "checkout", NEW, "production", "--json").json
+    assert (said["earliest"], said["waits_until"], said["awaits"]) == (None, None, ["FRZ-1"])
 
 
 @pytest.mark.requirement("P23")

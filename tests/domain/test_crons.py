@@ -95,3 +95,16 @@ def test_an_alias_is_the_expression_it_stands_for() -> None:
     assert occurrences(Cron("@weekly"), NEW_YORK, low, high) == occurrences(
         Cron("0 0 * * SUN"), NEW_YORK, low, high
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "every_hour", "literal"),
+    [
+        ("0 * * * *", True, False),
+        ("0 */2 * * *", False, False),
+        ("0 0-23 * * *", True, True),
+        ("0 9-17 * * *", False, True),
+    ],
+)
+def test_a_cron_knows_whether_it_fires_in_every_hour(text: str, every_hour: bool, literal: bool) -> None:
+    assert (Cron(text).every_hour, Cron(text).literal_hour) == (every_hour, literal)

@@ -1,11 +1,13 @@
 """Unknown is not green, and readiness is the worst of all outcomes."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import combinations_with_replacement
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from bot.domain.outcome import GateOutcome, Readiness, Status, worst_first
 
@@ -88,11 +90,36 @@ def test_several_that_wait_wait_for_the_last() -> None:
     assert judged.waits_until == NOW + timedelta(seconds=300)
 
 
-def test_waiting_without_an_instant_and_an_instant_without_waiting_do_not_exist() -> None:
-    with pytest.raises(ValueError, match="until when"):
+def test_waiting_without_an_end_and_an_end_without_waiting_do_not_exist() -> None:
+    with pytest.raises(ValueError, match="until when, or what for"):
         GateOutcome(gate="g", status=Status.WAITING, code="c")
+    with pytest.raises(ValueError, match="until when, or what for"):
+        GateOutcome(gate="g", status=Status.WAITING, code="c", until=NOW, awaits="FRZ-3")
     with pytest.raises(ValueError, match="until when"):
         GateOutcome(gate="g", status=Status.PASSED, code="c", until=NOW)
+    with pytest.raises(ValueError, match="what it waits for"):
+        GateOutcome(gate="g", status=Status.WARNED, code="c", awaits="FRZ-3")
+    assert GateOutcome(gate="g", status=Status.WARNED, code="c", until=NOW).until == NOW
+
+
+@pytest.mark.requirement("P6")
+def test_what_waits_for_an_event_may_be_approved_and_starts_at_no_instant_that_anybody_knows() -> None:
+    frozen = GateOutcome(gate="calendar", status=Status.WAITING, code="frozen", awaits="FRZ-3")
+    judged = readiness(outcome(Status.WAITING, wait=60), frozen)
+    assert (judged.waits_until, judged.begins, judged.awaits) == (None, None, ("FRZ-3",))
+    assert (judged.may_be_approved, judged.may_start) == (True, False)
+
+
+def test_a_warnings_own_end_is_nothing_to_wait_for() -> None:
+    warns = GateOutcome(gate="g", status=Status.WARNED, code="c", until=NOW + timedelta(hours=1))
+    assert readiness(warns).waits_until is None
+
+
+def test_it_begins_at_the_earliest_instant_where_that_was_looked_for() -> None:
+    waits = readiness(outcome(Status.WAITING, wait=60))
+    assert waits.begins == NOW + timedelta(seconds=60)  # as in documents of before
+    assert replace(waits, earliest=NOW + timedelta(days=3)).begins == NOW + timedelta(days=3)
+    assert replace(readiness(outcome(Status.PASSED)), earliest=NOW).begins is None
 
 
 def test_only_picks_by_status_in_the_policys_order() -> None:
@@ -111,3 +138,13 @@ def test_worst_first_puts_what_stops_a_person_first_and_keeps_the_order_of_equal
     keys = [(-o.status.rank, int(o.gate)) for o in listed]
     assert keys == sorted(keys)
     assert len(listed) == len(statuses)
+
+
+def test_a_readiness_that_was_kept_before_there_was_an_earliest_instant_is_read_all_the_same() -> None:
+    kept = (
+        '{"outcomes": [{"gate": "soak", "status": "waiting", "code": "soaking", "facts": {}, "cites": [], '
+        '"until": "2026-11-10T15:01:00Z", "retry": false}], "judged_at": "2026-11-10T15:00:00Z", '
+        '"policy_digest": "sha256:p"}'
+    )
+    read = TypeAdapter(Readiness).validate_json(kept)
+    assert (read.earliest, read.begins, read.awaits) == (None, NOW + timedelta(minutes=1), ())

@@ -68,10 +68,17 @@ class FakeDeployer:
     found: RunResult | None = None
     during: Callable[[Run], Awaitable[None]] | None = None
     started: list[Run] = field(default_factory=list)
+    shifted: list[Run] = field(default_factory=list)
     looked_up: list[Run] = field(default_factory=list)
 
     async def start(self, run: Run) -> RunResult:
         self.started.append(run)
+        if self.during is not None:
+            await self.during(run)
+        return self.result
+
+    async def shift(self, run: Run) -> RunResult:
+        self.shifted.append(run)
         if self.during is not None:
             await self.during(run)
         return self.result

@@ -14,12 +14,13 @@ from bot.domain.evidence import EvidenceKind
 from bot.domain.incident import Incident
 from bot.domain.owed import Delivery
 from bot.domain.refusal import Refusal
-from bot.flows import approve, close, observe
+from bot.flows import approve, close, keep_feed, observe
 from bot.flows.asking import Asker
 from bot.flows.collect import Collector
 from bot.flows.enroll import enroll_totp
 from bot.flows.evaluate import evaluate
 from bot.flows.evidence import Accepted, Statement, accept
+from bot.flows.freeze_moments import fire, look_ahead
 from bot.flows.reload_policy import put_in_force
 from bot.flows.request import Ask, Submitted, submit
 from bot.flows.run import carry_out
@@ -209,6 +210,12 @@ class World:
             await evaluate(self.ledger, self.collector, self.policy, subject)
         elif kind == "run":
             await carry_out(self.ledger, self.deployers, self.policy, subject)
+        elif kind == "freeze":
+            await fire(self.ledger, self.policy, subject)
+        elif kind == "freeze-ahead":
+            await look_ahead(self.ledger, self.policy)
+        elif kind == "feed":
+            await keep_feed.fire(self.ledger, self.policy, subject)
         else:
             raise LookupError(kind)
 

@@ -14,7 +14,7 @@ from handlers.slack import app, deploy, help, web_api  # noqa: A004
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = ROOT.parent / "shared" / "data" / "slack-manifest.schema.2.0.0.json"
 
-SCOPES = frozenset({"commands", "chat:write", "chat:write.public"})
+SCOPES = frozenset({"commands", "chat:write", "chat:write.public", "users:read"})
 """Scopes that Slack has and that this app may ever ask for: its schema would take `chat:wrote` too."""
 EVENTS: frozenset[str] = frozenset()
 """Events that this app may ever subscribe to."""

@@ -1,7 +1,7 @@
 """The bot's view of its own health: a standstill is seen whichever part of it stands still."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from bot.cli.policy import load_policy
+from bot.domain.canonical import sha256
+from bot.domain.feed import FeedState, FeedStatus
 from bot.jobs.metrics import Metrics
-from bot.jobs.self_check import MEMORY_LIMIT_MB, SelfCheck, memory_mb
+from bot.jobs.self_check import MEMORY_LIMIT_MB, SelfCheck, feed_trouble, memory_mb
 from bot.jobs.work import Pulse
-from bot.policy import Policy
+from bot.policy import Policy, parse
 from storage import schema
 from storage.ledger import Ledger
 
@@ -163,3 +165,53 @@ async def test_a_look_fills_the_metrics(bot: Make) -> None:
 
 def test_the_memory_of_this_process_is_believable() -> None:
     assert 10 < memory_mb() < 4096
+
+
+# What /health says of a feed: (seconds since it was last good, problem of the last attempt)
+@pytest.mark.requirement("P6")
+@pytest.mark.parametrize(
+    ("old", "problem", "words"),
+    [
+        (60, None, None),
+        (60, "timeout", "the feed upstream could not be fetched; its last good copy still holds (last attempt: timeout)"),
+        (86_401, None, "the feed upstream is stale, so its calendar gate is closed: last good 86401 s ago"),
+        (86_401, "http-404", "the feed upstream is stale, so its calendar gate is closed: last good 86401 s ago (last attempt: http-404)"),
+        (None, None, "the feed upstream was never fetched, so its calendar gate is closed"),
+        (None, "dns", "the feed upstream was never fetched, so its calendar gate is closed (last attempt: dns)"),
+    ],
+)  # fmt: skip
+def test_a_feed_in_trouble_is_told_by_its_code(
+    old: int | None, problem: str | None, words: str | None
+) -> None:
+    status = FeedStatus(
+        name="upstream",
+        environments=None,
+        services=None,
+        fetched_at=None if old is None else NOON - timedelta(seconds=old),
+        stale_after=timedelta(days=1),
+        problem=problem,
+    )
+    assert feed_trouble(status, NOON) == words
+
+
+@pytest.mark.requirement("P6")
+async def test_a_feed_in_trouble_takes_nothing_out_of_service(bot: Make, tmp_path: Path) -> None:
+    one = bot()
+    text = "version: 1\ntimezone: UTC\nenvironments: {production: {}}\ncalendar:\n  freezes:\n    - {name: upstream, ics: 'https://x.example/key-4711'}\n"
+    one.check._in_force = InForce(parse(text, "policy.yaml", {}, tmp_path))
+    await one.check.look()
+    health = await one.check.health()
+    assert health.errors == ("the feed upstream was never fetched, so its calendar gate is closed",)
+    assert (health.status, all(health.checks.values())) == ("warning", True)
+    exposed = one.metrics.exposition()
+    assert b'portcullis_feed_stale{feed="upstream"} 1.0' in exposed
+    assert b"portcullis_feed_age_seconds{" not in exposed
+    assert b"4711" not in exposed
+    state = FeedState(url="https://x.example/key-4711", checked_at=NOON, fetched_at=NOON)
+    copy = b"BEGIN:VCALENDAR\nEND:VCALENDAR\n"
+    await one.ledger.write(lambda tx: tx.feeds.keep(replace(state, digest=sha256(copy)), copy))
+    one.clock.elapsed = 20
+    one.pulse.rounds += 1
+    await one.check.look()
+    assert (await one.check.health()).status == "ok"
+    assert b'portcullis_feed_age_seconds{feed="upstream"} 20.0' in one.metrics.exposition()

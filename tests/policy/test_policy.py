@@ -296,7 +296,7 @@ MISTAKES = [
     ("to: 2027-01-02T06:00", "to: 2026-12-20", "it ends (2026-12-20) no later than it begins (2026-12-20)"),
     ("to: 2027-01-02T06:00", "to: 2027-02-30", "'2027-02-30' is not a date or a time"),
     ("from: 2026-12-20, to: 2027-01-02T06:00", "ics: missing.ics", "there is no file missing.ics"),
-    ("from: 2026-12-20, to: 2027-01-02T06:00", "ics: 'https://x/y.ics'", "this version reads files only"),
+    ("from: 2026-12-20, to: 2027-01-02T06:00", "ics: 'ftp://x/y.ics'", "https, http or webcal addresses"),
     (
         "people: [ada, bo], handoff",
         "people: [ada, bob], handoff",

@@ -190,6 +190,31 @@ async def test_an_external_select_asks_the_app_while_one_types(page, stub, api):
     assert values["service"]["find"]["selected_option"]["value"] == "checkout"
 
 
+async def test_several_can_be_found_and_chosen_one_after_the_other(page, stub, api):
+    @stub.on("/deploy")
+    async def asked(received):
+        element = {"type": "multi_external_select", "action_id": "find", "min_query_length": 1}
+        label = {"type": "plain_text", "text": "Services"}
+        blocks = [{"type": "input", "block_id": "services", "label": label, "element": element}]
+        await api("views.open", trigger_id=received.body["trigger_id"], view={**MODAL, "blocks": blocks})
+
+    @stub.on("block_suggestion")
+    async def offered(received):
+        name = received.body["value"]
+        return {"options": [{"text": {"type": "plain_text", "text": name}, "value": name}]}
+
+    await type_command(page, "/deploy freeze")
+    dialog = page.get_by_role("dialog")
+    for name in ("checkout", "search"):
+        await dialog.get_by_label("Services").fill(name)
+        await dialog.get_by_role("checkbox", name=name).check()
+    await dialog.get_by_role("button", name="Approve").click()
+    await expect(dialog).to_have_count(0)
+    values = stub.received[-1].body["view"]["state"]["values"]
+    chosen = [one["value"] for one in values["services"]["find"]["selected_options"]]
+    assert chosen == ["checkout", "search"]
+
+
 async def test_the_focus_stays_inside_a_modal_and_escape_closes_it(page, stub, api):
     @stub.on("block_actions")
     async def pressed(received):

@@ -167,11 +167,17 @@ async def test_a_message_to_a_person_is_a_direct_one(api, client):
     assert [one["text"] for one in await client.direct_messages("bo")] == ["for you"]
 
 
-async def test_no_bot_is_told_of_second_factors_or_of_addresses_without_the_scope(api):
-    user = (await api("users.info", user="U01ADA"))["user"]
+async def test_no_bot_is_told_of_second_factors_or_of_addresses_without_the_scope(sandbox):
+    web_client = AsyncWebClient(token=TOKEN, base_url=sandbox.api_url)
+    user = (await web_client.users_info(user="U01ADA"))["user"]
     assert "has_2fa" not in user
     assert "email" not in user["profile"]
     assert (user["tz"], user["real_name"]) == ("Europe/Berlin", "Ada Lind")
+
+
+async def test_users_are_not_found_by_a_json_body_which_slack_does_not_read_there(api):
+    assert (await api("users.info", user="U01ADA"))["error"] == "user_not_found"
+    assert len((await api("users.list", limit=1))["members"]) > 1
 
 
 async def test_the_sdks_own_client_works_against_it(sandbox):

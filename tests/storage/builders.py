@@ -8,7 +8,7 @@ from bot.domain.approval import Approval, ApprovalState, SecondFactor
 from bot.domain.artifact import Artifact
 from bot.domain.audit import Fact
 from bot.domain.change_request import Actor, ChangeRequest, Closing, Hold, Kind, RequestState, Start
-from bot.domain.deployment import Run, RunState
+from bot.domain.deployment import Plan, Run, RunState
 from bot.domain.environment import Colour, EnvironmentState, MonitorState, Reading
 from bot.domain.evidence import Evidence, EvidenceKind
 from bot.domain.freeze import Freeze, FreezeClass
@@ -123,6 +123,10 @@ def run(**changes: Any) -> Run:
         finished_at=AT + HOUR,
         code="exit-3",
         output_digest=DIGEST,
+        plan=Plan(steps=(25, 100), dwell=HOUR, analysed=True),
+        reached=25,
+        confirmed=25,
+        next_at=AT + HOUR,
     )
     return replace(made, **changes)
 

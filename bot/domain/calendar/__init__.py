@@ -1,14 +1,8 @@
 """Windows, restrictions, holidays and freezes, compiled to a verdict for any instant. Pure."""
 
-from bot.domain.calendar.calendar import (
-    EARLIEST,
-    HORIZON,
-    LATEST,
-    ActiveRule,
-    Calendar,
-    CalendarVerdict,
-    Occurrence,
-)
+from bot.domain.calendar.answers import HORIZON, ActiveRule, CalendarVerdict, Occurrence, Stretch
+from bot.domain.calendar.calendar import Calendar
+from bot.domain.calendar.compiled import EARLIEST, LATEST
 from bot.domain.calendar.effects import Effect, Verdict
 from bot.domain.calendar.rules import Rule, RuleKind, Scope
 from bot.domain.calendar.spans import DayOfYear, Fixed, Holidays, Recurring, Source, Span, whole_days
@@ -35,6 +29,7 @@ __all__ = [
     "Scope",
     "Source",
     "Span",
+    "Stretch",
     "UntilTime",
     "UntilWeekday",
     "Verdict",

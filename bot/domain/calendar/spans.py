@@ -1,20 +1,20 @@
 """Half-open stretches of time and where they come from: recurring rules, dated freezes, public holidays."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
+from operator import itemgetter
 from typing import Final, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
-import holidays
-
+from bot.domain.calendar.public_holidays import PublicHoliday, check_country, public_holidays
 from bot.domain.calendar.until import Ending
 from bot.domain.crons import Cron, firings
 from bot.domain.wall_clock import end_instant, start_instant
 
 MOST_STARTS_PER_DAY: Final = 288
 """Every five minutes."""
+_START_AND_END: Final = itemgetter(0, 1)
 _DAY: Final = timedelta(days=1)
 _LEAP_YEAR: Final = 2024
 _MARGIN: Final = timedelta(days=2)  # a local date is never further from the UTC date than that
@@ -27,9 +27,17 @@ class Span(NamedTuple):
     end: datetime
     label: str | None = None
 
+    def __lt__(self, other: tuple[object, ...], /) -> bool:
+        """By start, then end, then label, of which none comes first: a tuple could not compare it with a text."""
+        return isinstance(other, Span) and self._order < other._order
+
+    @property
+    def _order(self) -> tuple[datetime, datetime, str]:
+        return self.start, self.end, self.label or ""
+
 
 class Source(Protocol):
-    """Whatever can name its spans between two instants."""
+    """Whatever can name its spans between two instants. Hashable; equal sources name equal spans."""
 
     def spans(self, low: datetime, high: datetime) -> list[Span]:
         """The spans that overlap [low, high), unclipped, ascending by start; they may overlap each other."""
@@ -59,7 +67,8 @@ class Recurring:
             for wall, start in firings(self.cron, self.zone, first, (high + _MARGIN).date())
         }
         return sorted(
-            span for span in found if span.start < span.end and span.start < high and span.end > low
+            (span for span in found if span.start < span.end and span.start < high and span.end > low),
+            key=_START_AND_END,
         )
 
 
@@ -71,7 +80,7 @@ class Fixed:
 
     def spans(self, low: datetime, high: datetime) -> list[Span]:
         """Those that overlap [low, high)."""
-        return sorted(span for span in self.known if span.start < high and span.end > low)
+        return sorted(span for span in self.known if low < span.end > span.start < high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,29 +123,36 @@ class Holidays:
     def __post_init__(self) -> None:
         """Raise ValueError for a country or subdivision that nobody has a list of holidays for."""
         if self.country is None:
+            if self.subdivision is not None:
+                raise ValueError("a subdivision needs its country")
             return
-        known = holidays.list_supported_countries(include_aliases=True)
-        if self.country not in known:
-            raise ValueError(
-                f"no holidays are known for the country {self.country!r}; write its ISO code, such as US"
-            )
-        try:
-            holidays.country_holidays(self.country, subdiv=self.subdivision)
-        except NotImplementedError as error:
-            raise ValueError(
-                f"{self.country} has no subdivision {self.subdivision!r}; its codes are {', '.join(known[self.country]) or '(none)'}"
-            ) from error
+        check_country(self.country, self.subdivision)
 
     def spans(self, low: datetime, high: datetime) -> list[Span]:
-        """The holidays that overlap [low, high), each labelled with its name."""
+        """The holidays that overlap [low, high), one span a day, labelled with all its names."""
         first, last = (low - _MARGIN).date(), (high + _MARGIN).date()
-        days = sorted({day for year in range(first.year, last.year + 1) for day in self._days(year)})
-        found = (Span(*whole_days(day, day + _DAY, self.zone), name) for day, name in days)
-        return [span for span in found if span.start < high and span.end > low]
+        found = (
+            Span(*whole_days(day, day + _DAY, self.zone), "; ".join(names))
+            for year in range(first.year, last.year + 1)
+            for day, names in sorted(self.days(year).items())
+        )
+        return [span for span in found if span.start < span.end and span.start < high and span.end > low]
 
-    def _days(self, year: int) -> Iterator[tuple[date, str]]:
-        if self.country is not None:
-            yield from _year(self.country, self.subdivision, year)
+    def days(self, year: int) -> dict[date, list[str]]:
+        """The local days of a year with their names: the public ones first, each name once."""
+        found: dict[date, list[str]] = {}
+        public = ((each.day, each.name) for each in self.public(year))
+        for day, name in (*public, *self._own(year)):
+            names = found.setdefault(day, [])
+            if name not in "; ".join(names).split("; "):  # the list joins several names of a day itself
+                names.append(name)
+        return found
+
+    def public(self, year: int) -> tuple[PublicHoliday, ...]:
+        """The days of the country's list in a year; none where the list does not reach that year."""
+        return () if self.country is None else public_holidays(self.country, self.subdivision, year)
+
+    def _own(self, year: int) -> Iterator[tuple[date, str]]:
         for when, name in self.own:
             day = when.within(year) if isinstance(when, DayOfYear) else when
             if day is not None and day.year == year:
@@ -149,29 +165,6 @@ def whole_days(first: date, end: date, zone: ZoneInfo) -> tuple[datetime, dateti
         start_instant(datetime.combine(first, datetime.min.time()), zone),
         end_instant(datetime.combine(end, datetime.min.time()), zone),
     )
-
-
-def merge(spans: Iterable[Span], ceiling: datetime) -> tuple[list[datetime], list[datetime]]:
-    """The union of ascending spans as parallel lists of starts and ends; what touches becomes one.
-
-    An end beyond `ceiling` is cut there, since what lies beyond it was not asked for.
-    """
-    starts: list[datetime] = []
-    ends: list[datetime] = []
-    for span in spans:
-        end = min(span.end, ceiling)
-        if ends and span.start <= ends[-1]:
-            ends[-1] = max(ends[-1], end)
-        else:
-            starts.append(span.start)
-            ends.append(end)
-    return starts, ends
-
-
-@lru_cache(maxsize=512)
-def _year(country: str, subdivision: str | None, year: int) -> tuple[tuple[date, str], ...]:
-    listed = holidays.country_holidays(country, subdiv=subdivision, years=[year], expand=False)
-    return tuple(sorted(listed.items()))
 
 
 def utc(instant: datetime) -> datetime:

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -10,6 +10,7 @@ from bot.domain.wall_clock import end_instant
 
 _DAY: Final = timedelta(days=1)
 _WEEK: Final = timedelta(days=7)
+_MIDNIGHT: Final = time()
 _WEEKDAYS: Final = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 _SHAPE: Final = re.compile(r"(?:(?P<day>[A-Z]{3}) )?(?P<hour>\d{2}):(?P<minute>\d{2})", re.ASCII)
 LONGEST_ELAPSED: Final = timedelta(days=366)
@@ -30,8 +31,12 @@ class UntilTime:
     def end(self, wall: datetime, start: datetime, zone: ZoneInfo) -> datetime:
         """The UTC instant of the end, for an occurrence whose nominal wall-clock start is `wall`."""
         del start
+        return end_instant(self.wall_end(wall), zone)
+
+    def wall_end(self, wall: datetime) -> datetime:
+        """The naive wall-clock time of the end, which the zone's clock may skip or show twice."""
         end = _midnight(wall) + self.past_midnight
-        return end_instant(end if end > wall else end + _DAY, zone)
+        return end if end > wall else end + _DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +54,13 @@ class UntilWeekday:
     def end(self, wall: datetime, start: datetime, zone: ZoneInfo) -> datetime:
         """The UTC instant of the end, for an occurrence whose nominal wall-clock start is `wall`."""
         del start
+        return end_instant(self.wall_end(wall), zone)
+
+    def wall_end(self, wall: datetime) -> datetime:
+        """The naive wall-clock time of the end, which the zone's clock may skip or show twice."""
         ahead = timedelta(days=(self.weekday - wall.weekday()) % 7)
         end = _midnight(wall) + ahead + self.past_midnight
-        return end_instant(end if end > wall else end + _WEEK, zone)
+        return end if end > wall else end + _WEEK
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,4 +109,4 @@ def parse_until(text: str) -> UntilTime | UntilWeekday:
 
 
 def _midnight(wall: datetime) -> datetime:
-    return wall.replace(hour=0, minute=0, second=0, microsecond=0)
+    return datetime.combine(wall, _MIDNIGHT)

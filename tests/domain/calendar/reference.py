@@ -7,10 +7,11 @@ shows nearby, and verdicts from looking at every rule for every instant that mat
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
+import holidays
 from croniter import croniter
 
 MINUTE = timedelta(minutes=1)
@@ -35,6 +36,12 @@ class SlowRule:
     environments: frozenset[str] | None = None
     services: frozenset[str] | None = None
     break_glass: bool = False
+    holds: bool = False
+    days: tuple[tuple[date | tuple[int, int], str], ...] = ()
+    """Of a holiday: own days, a date or a month and a day."""
+    country: str | None = None
+    spans: tuple[tuple[datetime, datetime], ...] = ()
+    """Of a freeze: the instants."""
 
 
 @dataclass
@@ -102,6 +109,12 @@ class SlowCalendar:
 
 
 def occurrences(rule: SlowRule, low: datetime, high: datetime) -> Iterable[tuple[datetime, datetime]]:
+    if rule.kind == "freeze":
+        yield from rule.spans
+        return
+    if rule.kind == "holiday":
+        yield from whole_days(rule, low.date(), high.date())
+        return
     zone = ZoneInfo(rule.zone)
     wildcard = "*" in rule.start.split()[1]
     stepper = croniter(rule.start, low - MINUTE)
@@ -112,6 +125,31 @@ def occurrences(rule: SlowRule, low: datetime, high: datetime) -> Iterable[tuple
             end = start + rule.lasts if rule.lasts else wall_end(end_wall(wall, rule.until or ""), zone)
             if start < end:
                 yield start, end
+
+
+def whole_days(rule: SlowRule, low: date, high: date) -> Iterable[tuple[datetime, datetime]]:
+    while low < high:
+        if names_of(rule, low):
+            midnight, next_one = (datetime(day.year, day.month, day.day) for day in (low, low + DAY))  # noqa: DTZ001 - wall-clock times
+            shown = showings(midnight, rule.zone)
+            start = shown[0] if shown else after_gap(midnight, rule.zone)
+            yield start, wall_end(next_one, ZoneInfo(rule.zone))
+        low += DAY
+
+
+def names_of(rule: SlowRule, day: date) -> list[str]:
+    """What a holiday rule calls a local day; nothing on an ordinary one."""
+    public = public_holidays(rule.country, day.year).get(day, "") if rule.country else ""
+    found = public.split("; ") if public else []
+    for when, name in rule.days:
+        if when in (day, (day.month, day.day)) and name not in found:
+            found.append(name)
+    return found
+
+
+@cache
+def public_holidays(country: str, year: int) -> dict[date, str]:
+    return dict(holidays.country_holidays(country, years=[year], expand=False, language="en_US"))
 
 
 def end_wall(wall: datetime, until: str) -> datetime:
@@ -135,7 +173,7 @@ def wall_end(wall: datetime, zone: ZoneInfo) -> datetime:
 def showings(wall: datetime, key: str) -> list[datetime]:
     """Every instant at which the zone shows this time: try each offset that it shows within two days."""
     zone, naive = ZoneInfo(key), wall.replace(tzinfo=UTC)
-    offsets = {(naive + hours * timedelta(hours=1)).astimezone(zone).utcoffset() for hours in range(-48, 49)}
+    offsets = {(naive + timedelta(hours=hours)).astimezone(zone).utcoffset() for hours in range(-48, 49, 4)}
     instants = [naive - offset for offset in offsets if offset is not None]
     return sorted(each for each in instants if each.astimezone(zone).replace(tzinfo=None) == wall)
 

@@ -75,7 +75,18 @@ async def test_outside_the_window_it_may_be_approved_and_says_until_when(served:
     assert (status, answer["readiness"], answer["may_start"]) == (200, "waiting", False)
     assert answer["judged_at"] == "2026-03-07T15:00:00+00:00"
     assert answer["waits_until"] == "2026-03-09T04:00:00+00:00"  # Monday, midnight in New York
+    assert (answer["earliest"], answer["awaits"]) == ("2026-03-09T04:00:00+00:00", [])
     assert answer | await same_question_to_the_flow(served, start=Start(mode="at", at=saturday)) == answer
+
+
+@pytest.mark.requirement("P12")
+async def test_what_passes_now_is_earliest_now_and_what_is_unknown_never(served: Any) -> None:
+    await served.pass_all_gates()
+    _, answer = await served.get(decision())
+    assert answer["earliest"] == answer["judged_at"]
+    assert answer["too_old_by_then"] == []
+    _, unknown = await served.get(decision(artifact="0ddba11"))
+    assert unknown["earliest"] is None
 
 
 async def test_an_offset_in_the_address_is_read(served: Any) -> None:

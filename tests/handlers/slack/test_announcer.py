@@ -56,7 +56,9 @@ async def place(ledger: Ledger, subject: str = "DEP-42", surface: str = "card") 
 def test_every_kind_that_the_flows_owe_has_an_announcement(announcer: Announcer) -> None:
     port: AnnouncerPort = announcer
     source = "".join(path.read_text() for path in FLOWS.glob("*.py"))
-    kinds = set(re.findall(r'"((?:request|incident|approver|security|policy)-[a-z]+|announcement)"', source))
+    kinds = set(
+        re.findall(r'"((?:request|incident|approver|security|policy|freeze)-[a-z]+|announcement)"', source)
+    )
     kinds = {
         k
         for k in kinds

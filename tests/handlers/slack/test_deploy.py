@@ -55,7 +55,7 @@ BAD_INPUT = [
     ("status 404", "There is no request DEP-404."),
     ("stauts", "/deploy has no “stauts”. Did you mean /deploy status?"),
     ("xyzzy", "/deploy has no “xyzzy”. /deploy help lists what there is."),
-    ("freeze", "/deploy freeze is not available in this version."),
+    ("stop-all", "/deploy stop-all is not available in this version."),
     ("rollback checkout production", "/deploy rollback is not available in this version."),
 ]
 

@@ -136,8 +136,8 @@ def test_more_blockers_than_fit_are_counted(policy: Policy) -> None:
     [
         ("evaluating", ["request_details"]),
         ("awaiting", ["request_approve", "request_reject", "request_details"]),
-        ("approved", ["request_start", "request_reject", "request_details"]),
-        ("approved, closed", ["request_reject", "request_details"]),
+        ("approved", ["request_start", "request_reject", "request_hold", "request_details"]),
+        ("approved, closed", ["request_reject", "request_hold", "request_details"]),
         ("starting", ["request_details"]),
         ("live", []),
         ("refused", []),

@@ -1,7 +1,7 @@
 """Every code of every gate has words, and strange facts or codes never raise."""
 
 import ast
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -134,3 +134,94 @@ def test_red_is_shown_with_the_one_way_through() -> None:
     shown = line(BLOCKED.outcomes[-1], now=NOW)
     assert shown.text == "production is RED since 2026-11-10T14:02:00Z (api answered 503)"
     assert "fixes=production" in (shown.unblocks or "")
+
+
+RULE = {"name": "FRZ-3", "kind": "freeze", "effect": "prohibit", "reason": "Peak trading"}
+
+
+@pytest.mark.requirement("P6")
+def test_a_freeze_without_an_end_says_who_ends_it_and_how() -> None:
+    facts: dict[str, JsonValue] = {"awaits": ["FRZ-3"], "rules": [dict(RULE)], "may_lift": ["Ada", "Bo"]}
+    frozen = GateOutcome(gate="calendar", code="frozen", status=Status.WAITING, awaits="FRZ-3", facts=facts)
+    shown = line(frozen, now=NOW)
+    assert shown.text == (
+        "frozen by FRZ-3 (Peak trading) until somebody lifts it; Ada or Bo may: /deploy unfreeze FRZ-3"
+    )
+    assert shown.unblocks == "at=next starts it by itself then, once it is approved."
+    of_policy = line(
+        GateOutcome(
+            gate="calendar",
+            code="frozen",
+            status=Status.WAITING,
+            awaits="audit",
+            facts={"awaits": ["audit"], "rules": [{**RULE, "name": "audit"}]},
+        ),
+        now=NOW,
+    )
+    assert "Whoever keeps the policy's calendar" in str(of_policy.unblocks)
+
+
+@pytest.mark.requirement("P12")
+def test_every_rule_that_closes_is_named_with_its_own_end() -> None:
+    opens = NOW + timedelta(days=8)
+    rules = [
+        {**RULE, "until": opens.isoformat()},
+        {
+            "name": "US-NY",
+            "kind": "holiday",
+            "effect": "prohibit",
+            "reason": "Veterans Day",
+            "until": ago(-HOUR),
+        },
+        {"name": "outside-windows", "kind": "outside-windows", "effect": "prohibit"},
+    ]
+    shown = line(gate("calendar", "prohibited", Status.WAITING, until=opens, rules=rules), now=NOW)
+    assert shown.text == (
+        "closed by the freeze FRZ-3 (Peak trading) and the holiday US-NY (Veterans Day) until 2026-11-10T15:22:00Z, "
+        "opens 2026-11-18T14:22:00Z (in 8 d)"
+    )
+
+
+@pytest.mark.requirement("P12")
+def test_beside_a_gate_that_waits_stands_when_all_of_them_pass_together() -> None:
+    later = NOW + timedelta(days=3)
+    shown = line(CLOSED, now=NOW, earliest=later)
+    assert shown.text.endswith("(in 38 min); earliest start 2026-11-13T14:22:00Z (in 3 d)")
+    assert line(CLOSED, now=NOW, earliest=CLOSED.until).text == line(CLOSED, now=NOW).text
+
+
+@pytest.mark.requirement("P6")
+@pytest.mark.parametrize(
+    ("until", "text", "cure"),
+    [
+        (None, "discouraged by the freeze FRZ-4 (Quarter end) until somebody lifts it", "with a reason"),
+        (
+            NOW + HOUR,
+            "discouraged by the freeze FRZ-4 (Quarter end) until 2026-11-10T15:22:00Z (in 1 h)",
+            "or wait until then",
+        ),
+    ],
+)
+def test_a_soft_freeze_is_named_and_takes_a_reason(until: datetime | None, text: str, cure: str) -> None:
+    rules = [{"name": "FRZ-4", "kind": "freeze", "effect": "discourage", "reason": "Quarter end"}]
+    shown = line(gate("calendar", "discouraged", Status.WARNED, until=until, rules=rules), now=NOW)
+    assert shown.text == text
+    assert cure in str(shown.unblocks)
+
+
+@pytest.mark.requirement("P6")
+def test_a_fetched_calendar_that_is_too_old_says_how_old_and_what_is_believed() -> None:
+    def stale(**facts: JsonValue) -> str:
+        said: dict[str, JsonValue] = {"name": "bank-days", "stale": ["bank-days"], **facts}
+        outcome = GateOutcome(gate="calendar", code="feed-stale", status=Status.UNKNOWN, facts=said)
+        return line(outcome, now=NOW).text
+
+    seen: dict[str, JsonValue] = {"fetched_at": ago(30 * HOUR), "stale_after": 86400, "problem": "http-503"}
+    assert stale(**seen, stale=["bank-days", "x"]) == (
+        "the calendar bank-days was read 1 d 6 h ago (http-503), 1 d at most is believed; 1 more is too old"
+    )
+    assert stale() == "the calendar bank-days was never read"
+    closed = gate(
+        "calendar", "prohibited", Status.WAITING, until=NOW + HOUR, rules=[RULE], stale=["bank-days"]
+    )
+    assert line(closed, now=NOW).text.endswith("; nobody knows what stands in bank-days by now")

@@ -1,0 +1,58 @@
+"""Keeps the calendar compiled: after a start, a change of its rules and as time goes on, off the event loop."""
+
+import asyncio
+import contextlib
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from bot.domain.calendar import Calendar
+from bot.flows.living_calendar import living, recall
+from bot.jobs.work import Pulse
+from bot.ports import Ledger, PolicyInForce
+
+log = structlog.get_logger(__name__)
+
+LOOK_AGAIN: Final = 5.0  # seconds: a freeze may have been declared, or a feed have changed
+ANEW: Final = timedelta(hours=1)
+"""How often what did not change is rolled forward."""
+
+
+class Roll:
+    """Compiles the calendar that decides before anybody has to wait for it."""
+
+    def __init__(self, ledger: Ledger, in_force: PolicyInForce) -> None:
+        self._ledger = ledger
+        self._in_force = in_force
+        self._warmed: tuple[Calendar, datetime] | None = None
+        self.changed = asyncio.Event()
+        self.pulse = Pulse()
+
+    async def run(self) -> None:
+        """Look again and again until cancelled."""
+        while True:
+            self.changed.clear()
+            self.pulse.rounds += 1
+            try:
+                await self.look()
+            except Exception:
+                self.pulse.failed += 1
+                log.exception("roll.failed")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_AGAIN):
+                    await self.changed.wait()
+
+    async def look(self) -> bool:
+        """Compile what is not compiled yet; whether there was anything. Raises what the ledger raises."""
+        policy = self._in_force.policy
+        await recall(self._ledger, policy)
+        calendar, now = await self._ledger.read(lambda tx: (living(tx, policy).calendar, tx.now))
+        if self._warmed is not None:
+            known, since = self._warmed
+            if known is calendar and now - since < ANEW:
+                return False
+        await asyncio.to_thread(calendar.warm, now)
+        self._warmed = (calendar, now)
+        self.pulse.done += 1
+        return True
