@@ -131,7 +131,7 @@ class Portcullis:
         self._closing.push_async_callback(decider.close)
         self.decider = decider
         await put_in_force(decider.ledger, self._first_policy)
-        await recall(decider.ledger, self._first_policy)
+        await self._compile(decider, self._first_policy)
         self._build_slack(decider)
         self._build_loops(decider)
         await self._listen(decider)
@@ -141,6 +141,11 @@ class Portcullis:
         log.info(
             "ready", url=self.url, policy=self._first_policy.digest, socket_mode=self.socket_mode is not None
         )
+
+    async def _compile(self, decider: Decider, policy: Policy) -> None:
+        """Read and compile the calendar of a policy before anything is decided by it: no transaction waits for it."""
+        await recall(decider.ledger, policy)
+        await asyncio.to_thread(policy.calendar.warm, self.clock.now())
 
     def _build_slack(self, decider: Decider) -> None:
         settings = self._settings
@@ -265,7 +270,7 @@ class Portcullis:
             return False
         before = decider.holder.policy
         try:
-            await recall(decider.ledger, policy)
+            await self._compile(decider, policy)
             decider.holder.policy = policy
             await put_in_force(decider.ledger, policy)
         except Exception:

@@ -196,6 +196,36 @@ async def wait_for_the_window(tour: Tour) -> None:
     await tour.message(DEPLOYMENTS, "7a3f9c2", "Rejected")
 
 
+async def freeze_and_thaw(tour: Tour) -> None:
+    """A freeze holds what is approved; lifted, it starts by itself, because its requester said when."""
+    tour.step("This week at a glance, in Lin's zone beside the policy's")
+    await tour.command(LIN, "Lin", "windows production checkout")
+    await tour.told(LIN, "Lin", "policy", "now")
+    tour.step("Ada freezes production; everybody is told what it means and who lifts it")
+    await tour.command(
+        ADA, "Ada", "freeze production services=catalogue class=hard The campaign starts tonight"
+    )
+    await tour.message(RELEASES, "Frozen", "/deploy unfreeze FRZ-1")
+    tour.step("Lin asks all the same, to start at the next opening; Bo approves; it waits and says for what")
+    built = await tour.world("/builds", {"service": "catalogue"})
+    await tour.command(
+        LIN, "Lin", f"request catalogue {built['tag']} ticket=CHG-1350 at=next After the campaign"
+    )
+    card = await tour.message(DEPLOYMENTS, built["tag"], "Approve", "FRZ-1")
+    await tour.press(BO, "Bo", "Approve", card, DEPLOYMENTS)
+    await tour.modal(BO, "Bo", built["tag"])
+    delivered = await tour.slack.submit(BO, {"code": tour.run.code("bo")})
+    need(not delivered.errors, delivered.errors)
+    await tour.slack.close(BO, everything=True)
+    await tour.message(DEPLOYMENTS, built["tag"], "Approved", "FRZ-1")
+    await tour.command(LIN, "Lin", "when catalogue production")
+    await tour.told(LIN, "Lin", "catalogue", "nobody knows when", "FRZ-1", "The newest version")
+    tour.step("The freeze is lifted: what was approved starts by itself, and nothing else does")
+    await tour.command(ADA, "Ada", "unfreeze FRZ-1 The campaign went well")
+    await tour.message(RELEASES, "lifted")
+    await tour.message(DEPLOYMENTS, built["tag"], "Live")
+
+
 async def turn_red(tour: Tour) -> None:
     """RED finds the person on call and closes the gate; GREEN opens it again."""
     tour.step("Production turns RED: one incident, and the person on call by name")
@@ -260,6 +290,7 @@ STORY: tuple[Callable[[Tour], Awaitable[None]], ...] = (
     be_refused,
     ship,
     wait_for_the_window,
+    freeze_and_thaw,
     turn_red,
     ask_why,
     change_the_policy,

@@ -10,7 +10,9 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 _METADATA = frozenset(
     map(ip_address, ("169.254.169.254", "fd00:ec2::254", "100.100.100.200", "168.63.129.16"))
 )
-_NAT64 = ip_network("64:ff9b::/96")
+_CARRIERS = tuple(map(ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96")))
+"""Networks of IPv6 whose addresses end in an IPv4 one: NAT64, and what was there before it."""
+_SITE_LOCAL = ip_network("fec0::/10")  # private, though nobody says so any more
 _THREADS = 32  # name look-ups cannot be cancelled; a slow name must not hold up the others
 
 
@@ -27,7 +29,7 @@ def may_connect(address: str, *, allow_private: bool) -> bool:
     ip = _unwrapped(address)
     if ip in _METADATA or ip.is_link_local or ip.is_multicast or ip.is_unspecified:
         return False
-    return allow_private or ip.is_global
+    return allow_private or (ip.is_global and ip not in _SITE_LOCAL)
 
 
 def _unwrapped(address: str) -> IPv4Address | IPv6Address:
@@ -35,7 +37,7 @@ def _unwrapped(address: str) -> IPv4Address | IPv6Address:
     ip = ip_address(address.partition("%")[0])
     if isinstance(ip, IPv4Address):
         return ip
-    if ip in _NAT64:
+    if int(ip) > 1 and any(ip in carrier for carrier in _CARRIERS):  # `::` and `::1` are themselves
         return IPv4Address(int(ip) & 0xFFFFFFFF)
     return ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else ip)
 

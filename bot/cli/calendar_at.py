@@ -103,6 +103,8 @@ def _exit_status(found: "CalendarVerdict") -> int:
 
 
 def _in_words(found: "CalendarVerdict", policy: "Policy") -> Iterator[str]:
+    from handlers.wording.calendar_sentences import DECLARED  # late: JSON needs no words
+
     def when(moment: datetime | None) -> str:
         return "none within 400 days" if moment is None else told(moment, policy.zone)
 
@@ -110,7 +112,8 @@ def _in_words(found: "CalendarVerdict", policy: "Policy") -> Iterator[str]:
     yield f"{place}, {when(found.at)}: {found.verdict.value}"
     for rule in found.rules:
         reason = f" ({rule.reason})" if rule.reason else ""
-        until = "for more than 400 days" if rule.until is None else f"until {when(rule.until)}"
+        endless = "until somebody lifts it" if DECLARED.fullmatch(rule.name) else "for more than 400 days"
+        until = endless if rule.until is None else f"until {when(rule.until)}"
         name = rule.name if rule.name == rule.kind.value else f"{rule.kind.value} {rule.name}"
         yield f"  {name}{reason}: {rule.effect.word}, {until}"
     if found.verdict.value == "prohibited":

@@ -59,13 +59,20 @@ def _findings(policy: "Policy", calendar: Asked, now: datetime) -> Iterator[_Pla
     """Every finding in the order of the lines."""
     from bot.domain.calendar.lint import lint
     from bot.policy.document import read
+    from handlers.wording.calendar_sentences import DECLARED
     from handlers.wording.lint import sentence
 
     document = read(policy.source.read_text(encoding="utf-8-sig"), str(policy.source))
     lines = _lines(policy, document)
     services = list(policy.services) or _services(calendar)
+    # What people declared ends by itself: beside it, every rule of the policy would look as if it changed nothing.
+    beside = calendar.calendar.rules[len(policy.calendar.rules) :]
+    lasting = policy.calendar.with_rules(rule for rule in beside if not DECLARED.fullmatch(rule.name))
+    environments = list(policy.environments)
+    whole = lint(calendar.calendar, environments=environments, services=services, now=now) if beside else []
     found = [
-        *lint(calendar.calendar, environments=list(policy.environments), services=services, now=now),
+        *lint(lasting, environments=environments, services=services, now=now),
+        *(each for each in whole if _of_declared(each)),
         *_unasked(policy),
     ]
 
@@ -73,9 +80,15 @@ def _findings(policy: "Policy", calendar: Asked, now: datetime) -> Iterator[_Pla
         return told(moment, policy.zone)
 
     placed = [_Placed(each, _line(each, lines, document), sentence(each, when=when)) for each in found]
-    # What people declared in Slack ends by itself, and nobody has to take it out of anywhere.
-    kept = (each for each in placed if each.line is not None or each.finding.code != "freeze-past")
-    yield from sorted(kept, key=lambda each: (each.line or sys.maxsize, each.finding.code, each.sentence))
+    yield from sorted(placed, key=lambda each: (each.line or sys.maxsize, each.finding.code, each.sentence))
+
+
+def _of_declared(finding: "Finding") -> bool:
+    """Whether it is about a freeze that people declared; that one is past needs nobody's hand."""
+    from handlers.wording.calendar_sentences import DECLARED
+
+    declared = finding.rule is not None and DECLARED.fullmatch(finding.rule) is not None
+    return declared and finding.code != "freeze-past"
 
 
 def _unasked(policy: "Policy") -> Iterator["Finding"]:

@@ -190,7 +190,9 @@ def _normalise(text: str) -> str:
             f"cron {text!r} has {len(fields)} fields; write five (minute hour day month weekday), without seconds or year"
         )
     if len(fields) != len(_FIELDS):
-        raise ValueError(f"cron {text!r} has {len(fields)} fields; write five: minute hour day month weekday")
+        raise ValueError(
+            f"cron {text!r} has {len(fields)} field{'' if len(fields) == 1 else 's'}; write five: minute hour day month weekday"
+        )
     return " ".join(_field(text, index, field) for index, field in enumerate(fields))
 
 
@@ -203,13 +205,13 @@ def _item(text: str, index: int, item: str) -> str:
         return item
     match = _ITEM.fullmatch(item)
     if match is None:
-        raise ValueError(f"cron {text!r}: {item!r} is not a {_FIELDS[index]}")
+        raise ValueError(f"cron {text!r}: {item!r} is not {_article(index)}")
     first, last, step = match["first"], match["last"], match["step"]
     if step is not None and int(step) == 0:
         raise ValueError(f"cron {text!r}: the step in {item!r} is zero")
     if first == "*":
         if last is not None:
-            raise ValueError(f"cron {text!r}: {item!r} is not a {_FIELDS[index]}")
+            raise ValueError(f"cron {text!r}: {item!r} is not {_article(index)}")
         return item
     if step is not None and last is None:
         raise ValueError(
@@ -232,7 +234,20 @@ def _value(text: str, index: int, token: str) -> int:
         return names[token]
     low, high = _BOUNDS[index]
     if not token.isdigit():
-        raise ValueError(f"cron {text!r}: {token!r} is not a {_FIELDS[index]}")
+        raise ValueError(f"cron {text!r}: {token!r} is not {_article(index)}{_abbreviated(index, token)}")
     if not low <= int(token) <= high:
-        raise ValueError(f"cron {text!r}: {token} is not a {_FIELDS[index]}, which runs from {low} to {high}")
+        raise ValueError(f"cron {text!r}: {token} is not {_article(index)}, which runs from {low} to {high}")
     return int(token)
+
+
+def _article(index: int) -> str:
+    return f"{'an' if _FIELDS[index] == 'hour' else 'a'} {_FIELDS[index]}"
+
+
+def _abbreviated(index: int, token: str) -> str:
+    """How names are written, for a field that has names."""
+    names = list(_NAMED.get(index, {}))
+    if not names:
+        return ""
+    near = [name for name in names if token.startswith(name[:2])]
+    return f"; write {near[0]}" if len(near) == 1 else f"; write one of {', '.join(names)}, or a number"

@@ -1,4 +1,4 @@
-"""Bind a request to the facts it was judged on: changed facts open a new revision and void what was signed."""
+"""Bind a request to the facts it was judged on: changed facts open a new revision and void what was signed or ticked."""
 
 from dataclasses import replace
 
@@ -43,7 +43,16 @@ def bind(
     )
     if changed:
         _void(tx, policy, request, changed)
-        owing.note(tx, policy, bound, "revised", changed=list(changed), revision=revision)
+        ticks = _void_ticks(tx, policy, request, changed)
+        owing.note(
+            tx,
+            policy,
+            bound,
+            "revised",
+            changed=list(changed),
+            revision=revision,
+            **({"ticks": ticks} if ticks else {}),
+        )
     return bound, bool(changed)
 
 
@@ -56,3 +65,19 @@ def _void(tx: Transaction, policy: Policy, request: ChangeRequest, changed: list
             )
             facts: dict[str, JsonValue] = {"code": "approval-voided", "changed": list(changed)}
             owing.tell_person(tx, policy, approval.person, "approver-answer", request.id, facts)
+
+
+def _void_ticks(tx: Transaction, policy: Policy, request: ChangeRequest, changed: list[str]) -> int:
+    """How many ticks of its checklist are void now (P18): they stay with the request, under the revision that they
+    were given for, so that it shows who said what of which revision."""
+    ticks = request.ticks
+    if not ticks:
+        return 0
+    said: list[JsonValue] = [{"item": tick.item, "by": tick.by.person} for tick in ticks]
+    fact = Fact(type="checklist.voided", facts={"changed": list(changed), "ticks": said})
+    tx.trail.record(fact, subject=f"request/{request.id}")
+    for person in dict.fromkeys(tick.by.person for tick in ticks):
+        mine: list[JsonValue] = [tick.item for tick in ticks if tick.by.person == person]
+        facts: dict[str, JsonValue] = {"code": "ticks-voided", "changed": list(changed), "items": mine}
+        owing.tell_person(tx, policy, person, "approver-answer", request.id, facts)
+    return len(ticks)

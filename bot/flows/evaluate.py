@@ -19,7 +19,7 @@ from bot.flows.count import count_signatures, quorum_of, recount
 from bot.flows.intend import beside, intend, locked_with_others
 from bot.flows.supersede import ahead_of
 from bot.flows.wait import startable, wait
-from bot.gates import Earliest, earliest
+from bot.gates import Earliest, checklist, earliest
 from bot.policy import Policy
 from bot.ports import Ledger, Transaction
 
@@ -171,6 +171,10 @@ def _put_into_effect(
 ) -> None:
     """`request` has the new readiness, `before` the one that was told last."""
     bound, revised = bind(tx, policy, request, snapshot)
+    if revised:  # what people ticked of the revision before is void, so the gates are asked about this one
+        again = replace(snapshot, request=bound)
+        asked = _earliest(policy, again, tx.now, acknowledged=bound.reason is not None).asked
+        bound = replace(bound, readiness=asked)
     _report_mismatch(tx, policy, bound, snapshot)
     first = request.state is RequestState.EVALUATING
     readiness = bound.readiness
@@ -181,15 +185,19 @@ def _put_into_effect(
     else:
         bound = replace(bound, readiness=beside(readiness, running))  # it holds, and refuses nothing
         if first or revised:  # not at every judgement: what closes each night would keep it alive for ever
-            bound = _living(policy, bound)
+            bound = _living(policy, bound, snapshot, tx.now)
         _advance(tx, policy, before, _opened(tx, policy, bound, revised=revised), snapshot)
 
 
-def _living(policy: Policy, request: ChangeRequest) -> ChangeRequest:
+def _living(policy: Policy, request: ChangeRequest, snapshot: Snapshot, now: datetime) -> ChangeRequest:
     """A request that waits for a known instant does not expire before it: its lifetime counts from there. One that
-    waits for an event expires as any other does, and its message says so."""
+    waits for an event expires as any other does, and its message says so. A checklist is no such event: it is ticked
+    shortly before the start, so it lives as if it were ticked."""
     readiness = request.readiness
     begins = None if readiness is None else readiness.begins
+    if readiness is not None and {o.gate for o in readiness.outcomes if o.awaits} == {checklist.NAME}:
+        asked, acknowledged = replace(snapshot, request=request), request.reason is not None
+        begins = _earliest(policy, asked, now, acknowledged=acknowledged).readiness.judged_at
     if begins is None:
         return request
     lifetime = policy.environments[request.environment].approval.expires

@@ -1,6 +1,6 @@
 """The moments of a freeze: a day before, when it begins, when it ends. Told only while they are true, and told once."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -11,6 +11,7 @@ from bot.domain.freeze import Freeze, FreezeState, Moment, moments
 from bot.domain.owed import Timer
 from bot.flows import owing
 from bot.flows.freezes import Frozen, declared, standing
+from bot.flows.living_calendar import status_of
 from bot.flows.rollouts import wake_rollouts
 from bot.policy import Policy
 from bot.ports import Ledger, Transaction
@@ -21,6 +22,7 @@ LOOKS_AHEAD: Final = timedelta(hours=48)
 EVERY: Final = timedelta(days=1)
 TOLD: Final = "freeze-told"
 _POLICY: Final = "policy:"
+_ALL: Final = "policy-freezes"
 
 
 async def fire(ledger: Ledger, policy: Policy, subject: str) -> None:
@@ -47,8 +49,10 @@ async def look_ahead(ledger: Ledger, policy: Policy) -> None:
     found = await ledger.read(lambda tx: standing(tx, policy))
 
     def step(tx: Transaction) -> None:
+        there = {frozen.subject for frozen in found}
         for frozen in found:
-            _look_at(tx, policy, frozen)
+            _look_at(tx, policy, frozen, there)
+        _ended_unheard(tx, policy, found)
         tx.schedule(Timer(kind=AHEAD, subject="policy", due_at=tx.now + EVERY))
 
     await ledger.write(step)
@@ -59,13 +63,46 @@ def look_ahead_soon(tx: Transaction) -> None:
     tx.schedule(Timer(kind=AHEAD, subject="policy", due_at=tx.now))
 
 
-def _look_at(tx: Transaction, policy: Policy, frozen: Frozen) -> None:
+def _look_at(tx: Transaction, policy: Policy, frozen: Frozen, there: Container[str]) -> None:
     state = frozen.state(tx.now)
     soon = state is FreezeState.SCHEDULED and frozen.begins_at <= tx.now + LOOKS_AHEAD
     if state is FreezeState.ACTIVE and not _was_told(tx, frozen):
-        _begin(tx, policy, frozen)
+        told = tx.place(f"{_POLICY}{frozen.name}", TOLD)
+        if told is not None and frozen.name in _under_way(tx) and told.get("subject") not in there:
+            begun(tx, frozen)  # the same with another beginning: an event was moved, or recurs for ever
+        else:
+            _begin(tx, policy, frozen)
     if soon or state is FreezeState.ACTIVE:
         set_timers(tx, frozen)
+
+
+def _ended_unheard(tx: Transaction, policy: Policy, found: Sequence[Frozen]) -> None:
+    """Tell the end of what was told to have begun and is no more: cut short, called off, or dropped by the policy."""
+    unread = {feed.name for feed in policy.feeds if not status_of(tx, feed).readable}  # nobody knows of these
+    for name in _under_way(tx) - unread:
+        told = dict(tx.place(f"{_POLICY}{name}", TOLD) or {})
+        subject = str(told.pop("subject", ""))
+        frozen = next((f for f in found if f.subject == subject), None)
+        if frozen is not None and frozen.state(tx.now) is not FreezeState.ENDED:
+            continue
+        key = f"freeze:{subject}/{Moment.END}"
+        if tx.remembered(key) is None:
+            tx.remember(key, True)
+            facts = {**told, "ends_at": tx.now.isoformat()} if frozen is None else _said(frozen)
+            announcements = policy.slack.channels.announcements
+            owing.channel(tx, announcements, "freeze-note", subject, {"code": "over", **facts})
+        _set_under_way(tx, _under_way(tx) - {name})
+
+
+def _under_way(tx: Transaction) -> set[str]:
+    """The policy's freezes of which it was told that they began, and not yet that they are over."""
+    names = (tx.place(_ALL, TOLD) or {}).get("names")
+    return {str(name) for name in names} if isinstance(names, list) else set()
+
+
+def _set_under_way(tx: Transaction, names: set[str]) -> None:
+    if names != _under_way(tx):
+        tx.put_place(_ALL, TOLD, {"names": [*sorted(names)]})
 
 
 def set_timers(tx: Transaction, frozen: Frozen) -> None:
@@ -104,6 +141,8 @@ def _tell(tx: Transaction, policy: Policy, frozen: Frozen, moment: Moment) -> No
     elif moment is Moment.END:
         announce(tx, policy, frozen, "over")
         reconsider(tx, frozen)
+        if frozen.declared is None and _was_told(tx, frozen):
+            _set_under_way(tx, _under_way(tx) - {frozen.name})
 
 
 def _begin(tx: Transaction, policy: Policy, frozen: Frozen) -> None:
@@ -114,8 +153,11 @@ def _begin(tx: Transaction, policy: Policy, frozen: Frozen) -> None:
 
 def begun(tx: Transaction, frozen: Frozen) -> None:
     """Remember that its beginning was told. Of each freeze of the policy, the last stretch is remembered."""
-    name = frozen.name if frozen.declared else f"{_POLICY}{frozen.name}"
-    tx.put_place(name, TOLD, {"subject": frozen.subject})
+    if frozen.declared:
+        tx.put_place(frozen.name, TOLD, {"subject": frozen.subject})
+        return
+    tx.put_place(f"{_POLICY}{frozen.name}", TOLD, {"subject": frozen.subject, **_said(frozen)})
+    _set_under_way(tx, _under_way(tx) | {frozen.name})
 
 
 def _was_told(tx: Transaction, frozen: Frozen) -> bool:

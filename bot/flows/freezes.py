@@ -66,7 +66,8 @@ class Frozen:
 def unfrozen(policy: Policy, environments: Sequence[str]) -> tuple[str, ...]:
     """Of these environments (of all, where none is named) those that do not ask the calendar: no freeze stops them."""
     asked = environments or list(policy.environments)
-    return tuple(name for name in asked if calendar.NAME not in policy.environments[name].gates)
+    known = policy.environments  # of one that left the policy nobody said that it does not ask
+    return tuple(name for name in asked if name in known and calendar.NAME not in known[name].gates)
 
 
 async def freezes(ledger: Ledger, policy: Policy) -> tuple[Frozen, ...]:

@@ -13,7 +13,7 @@ from bot.domain.feed import FeedState, Fetched
 from bot.domain.owed import Timer
 from bot.flows import owing
 from bot.flows.freeze_moments import look_ahead_soon
-from bot.flows.living_calendar import COPIES, recall, status_of
+from bot.flows.living_calendar import read_copy, recall, status_of
 from bot.flows.rollouts import wake_rollouts
 from bot.policy import Policy
 from bot.policy.feeds import FeedRule
@@ -35,7 +35,8 @@ async def keep(ledger: Ledger, policy: Policy, feed: FeedRule, fetched: Fetched)
     """
     copy = None
     if fetched.code == "ok" and fetched.body is not None:
-        copy = await asyncio.to_thread(COPIES.read, fetched.body, feed.name)
+        now = await ledger.read(lambda tx: tx.now)
+        copy = await asyncio.to_thread(read_copy, policy, fetched.body, feed.url, now)
         if copy is None:
             fetched = Fetched("not-a-calendar")
     feeds = [each for each in policy.feeds if each.url == feed.url]

@@ -4,7 +4,7 @@ is fetched. Whoever judges an instant asks here, in the transaction that decides
 import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from threading import Lock
 from typing import Final
 
@@ -52,22 +52,27 @@ def status_of(tx: Transaction, feed: FeedRule) -> FeedStatus:
 async def recall(ledger: Ledger, policy: Policy) -> None:
     """Read the last good copies of a policy's feeds, so that the first transaction does not have to; in a thread."""
 
-    def unread(tx: Transaction) -> list[tuple[bytes, FeedRule]]:
+    def unread(tx: Transaction) -> tuple[datetime, list[tuple[bytes, FeedRule]]]:
         found = []
         for feed in policy.feeds:
             state = tx.feeds.get(feed.url)
             if state is not None and state.digest is not None and not COPIES.knows(state.digest):
                 found.append((tx.feeds.body(feed.url), feed))
-        return [(body, feed) for body, feed in found if body is not None]
+        return tx.now, [(body, feed) for body, feed in found if body is not None]
 
-    for body, feed in await ledger.read(unread):
-        await asyncio.to_thread(_read, body, feed)
+    now, bodies = await ledger.read(unread)
+    for body, feed in bodies:
+        await asyncio.to_thread(read_copy, policy, body, feed.url, now)
 
 
-def _read(body: bytes, feed: FeedRule) -> IcsFile | None:
-    copy = COPIES.read(body, feed.name)
+def read_copy(policy: Policy, body: bytes, url: str, now: datetime) -> IcsFile | None:
+    """Read the bytes of an address, and work out when its events are, so that no transaction has to: in a thread.
+    None for bytes that cannot be used."""
+    feeds = [feed for feed in policy.feeds if feed.url == url]
+    copy = COPIES.read(body, feeds[0].name if feeds else "the feed")
     if copy is not None:
-        feed.rule(copy)  # its days are laid into the feed's zone here, too
+        for feed in feeds:
+            policy.calendar.warm_rule(feed.rule(copy), now)
     return copy
 
 

@@ -137,7 +137,9 @@ def _timeless(request: ChangeRequest) -> Readiness | None:
     if readiness is None:
         return None
     outcomes = tuple(_without_instants(o) for o in readiness.outcomes)
-    return replace(readiness, outcomes=outcomes, judged_at=request.requested_at, earliest=readiness.begins)
+    ahead = readiness.earliest is not None and readiness.earliest > readiness.judged_at
+    earliest = readiness.earliest if ahead else None
+    return replace(readiness, outcomes=outcomes, judged_at=request.requested_at, earliest=earliest)
 
 
 def _without_instants(outcome: GateOutcome) -> GateOutcome:

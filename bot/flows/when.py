@@ -17,8 +17,7 @@ from bot.flows.collect import Collector, promotion_path
 from bot.flows.colours import statuses
 from bot.flows.lifting import with_lifters
 from bot.flows.living_calendar import living
-from bot.gates import Earliest, calendar, earliest, environments_green, no_open_incident, ticket
-from bot.gates import checklist as ticking
+from bot.gates import Earliest, calendar, checklist, earliest, environments_green, no_open_incident, ticket
 from bot.policy import Policy
 from bot.ports import Clock, Ledger, Transaction
 
@@ -27,7 +26,7 @@ NOBODYS: Final = (
 )
 OF_THE_PLACE: Final = frozenset({calendar.NAME, environments_green.NAME, no_open_incident.NAME})
 """The gates that can be asked without a version."""
-OF_THE_REQUEST: Final = frozenset({ticket.NAME, ticking.NAME})
+OF_THE_REQUEST: Final = frozenset({ticket.NAME, checklist.NAME})
 """The gates about what a request says of itself: nobody has asked yet, so they are not asked either."""
 
 
@@ -56,6 +55,7 @@ class When:
     earliest: Earliest
     wants_ticket: bool
     now: datetime
+    wants_checklist: bool = False
 
 
 async def when(ledger: Ledger, policy: Policy, collector: Collector, clock: Clock, wanted: Wanted) -> When:
@@ -85,6 +85,7 @@ async def when(ledger: Ledger, policy: Policy, collector: Collector, clock: Cloc
         earliest=await ledger.read(partial(_with_lifters, policy=policy, judged=judged)),
         wants_ticket=ticket.NAME in policy.environments[wanted.environment].gates,
         now=clock.now(),
+        wants_checklist=checklist.NAME in policy.environments[wanted.environment].gates,
     )
 
 

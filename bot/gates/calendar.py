@@ -1,7 +1,7 @@
 """The gate of P6 and P12: windows, restrictions, holidays and freezes; it waits for the next opening."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -16,6 +16,7 @@ from bot.domain.snapshot import Snapshot
 from bot.policy.types import Section
 
 NAME: Final = "calendar"
+_INSTANT: Final = timedelta(microseconds=1)
 _MOST_PROHIBITIONS: Final = 100  # that follow each other before what ends the last of them is given up
 _NOBODY_KNOWS: Final = datetime.max.replace(tzinfo=UTC)
 
@@ -59,12 +60,24 @@ def _prohibited(
 ) -> GateOutcome:
     """It waits for the end of what prohibits, or for people to lift a freeze that has no end (P6)."""
     if verdict.next_change is not None:
+        facts["then"] = _before_opening(calendar, verdict, verdict.next_change)
         return outcome(status=Status.WAITING, code="prohibited", until=verdict.next_change)
     freezes = _without_end(calendar, verdict)
     if not freezes:
         return outcome(status=Status.BLOCKED, code="never-opens")
     facts["awaits"] = list(freezes)
     return outcome(status=Status.WAITING, code="frozen", awaits=freezes[0])
+
+
+def _before_opening(calendar: Calendar, verdict: CalendarVerdict, opens: datetime) -> list[JsonValue]:
+    """What closes it just before it opens and does not do so yet: a weekend may lead into a freeze."""
+    last = calendar.at(opens - _INSTANT, environment=verdict.environment, service=verdict.service)
+    closes = {rule.name for rule in verdict.rules if rule.effect is Effect.PROHIBIT}
+    return [
+        {"name": rule.name, "kind": rule.kind.value, "reason": rule.reason}
+        for rule in last.rules
+        if rule.effect is Effect.PROHIBIT and rule.name not in closes
+    ]
 
 
 def _without_end(calendar: Calendar, verdict: CalendarVerdict) -> list[str]:

@@ -9,6 +9,7 @@ import structlog
 
 from bot.domain.calendar import Calendar
 from bot.flows.living_calendar import living, recall
+from bot.flows.request import LATEST_START
 from bot.jobs.work import Pulse
 from bot.ports import Ledger, PolicyInForce
 
@@ -17,6 +18,8 @@ log = structlog.get_logger(__name__)
 LOOK_AGAIN: Final = 5.0  # seconds: a freeze may have been declared, or a feed have changed
 ANEW: Final = timedelta(hours=1)
 """How often what did not change is rolled forward."""
+AHEAD: Final = LATEST_START + timedelta(days=1)
+"""So early the next stretch of the calendar is compiled: requests that name an instant so far ahead are judged by it."""
 
 
 class Roll:
@@ -52,7 +55,12 @@ class Roll:
             known, since = self._warmed
             if known is calendar and now - since < ANEW:
                 return False
-        await asyncio.to_thread(calendar.warm, now)
+        await asyncio.to_thread(_compile, calendar, now)
         self._warmed = (calendar, now)
         self.pulse.done += 1
         return True
+
+
+def _compile(calendar: Calendar, now: datetime) -> None:
+    calendar.warm(now + AHEAD)
+    calendar.warm(now)  # last: it is what stays where both are more than is kept

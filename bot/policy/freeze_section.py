@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, fie
 from bot.domain.calendar import Fixed, Source, Span, end_instant, start_instant, whole_days
 from bot.policy.feeds import REFRESH, SHORTEST_REFRESH, STALE_AFTER, check_address, is_address
 from bot.policy.ics import IcsFile, load_ics
+from bot.policy.problems import shown
 from bot.policy.rule_section import Label, ScopedRule
 from bot.policy.types import PositiveDuration, Text
 
@@ -29,17 +30,15 @@ _DATE_LENGTH: Final = len("2026-11-23")
 
 
 def _moment(value: object) -> object:
-    if not isinstance(value, str):
-        return value
     try:
-        if not _MOMENT.fullmatch(value):
-            raise ValueError(value)  # noqa: TRY301 - one sentence for both ways to be wrong
+        if not isinstance(value, str) or not _MOMENT.fullmatch(value):
+            raise ValueError(value)  # noqa: TRY301 - one sentence for all ways to be wrong
         if len(value) == _DATE_LENGTH:
             return date.fromisoformat(value)
         return datetime.fromisoformat(value.upper())
     except ValueError:
         raise ValueError(
-            f"{value!r} is not a date or a time; write it like 2026-11-23 or 2026-11-23T18:00"
+            f"{shown(value)} is not a date or a time; write it like 2026-11-23 or 2026-11-23T18:00"
         ) from None
 
 

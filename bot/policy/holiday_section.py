@@ -1,24 +1,28 @@
 """Holidays as the policy writes them: those of a country or a part of it, and own days."""
 
+import re
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from bot.domain.calendar import DayOfYear, Holidays
+from bot.policy.problems import shown
 from bot.policy.rule_section import Label, ScopedRule
 from bot.policy.types import Section
 
+_CODE: Final = re.compile(r"[A-Z]{2,3}", re.ASCII)
+
 
 def _day(value: object) -> object:
-    if not isinstance(value, str):
-        return value
     try:
+        if not isinstance(value, str):
+            raise ValueError(value)  # noqa: TRY301, TRY004 - one sentence for all ways to be wrong
         return DayOfYear.parse(value) if len(value) == len("12-24") else date.fromisoformat(value)
     except ValueError:
         raise ValueError(
-            f"{value!r} is not a day; write it like 2026-12-24, or 12-24 for every year"
+            f"{shown(value)} is not a day; write it like 2026-12-24, or 12-24 for every year"
         ) from None
 
 
@@ -26,6 +30,18 @@ DayText = Annotated[
     date | DayOfYear,
     BeforeValidator(_day),
     WithJsonSchema({"type": "string", "examples": ["2026-12-24", "12-24"]}),
+]
+
+
+def _country(value: object) -> object:
+    if isinstance(value, str) and not _CODE.fullmatch(value):
+        hint = value.upper() if _CODE.fullmatch(value.upper()) else "DE or US"
+        raise ValueError(f"{value!r} is not a country; write its ISO code in capitals, like {hint}")
+    return value
+
+
+Country = Annotated[
+    str, BeforeValidator(_country), WithJsonSchema({"type": "string", "pattern": "^[A-Z]{2,3}$"})
 ]
 
 
@@ -41,7 +57,7 @@ class HolidayRule(ScopedRule):
     """The public holidays of a country or a part of it, observed days included, and own days; whole local days."""
 
     name: Label | None = None
-    country: Annotated[str, Field(pattern=r"^[A-Z]{2,3}$")] | None = None
+    country: Country | None = None
     """The ISO code, such as US; unsaid, only the own days count."""
     subdivision: Annotated[str, Field(max_length=40)] | None = None
     """The ISO code of the part, such as NY."""

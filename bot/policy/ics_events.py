@@ -16,7 +16,7 @@ from bot.policy.ics_zones import Zones
 MOST_EVENTS: Final = 5_000
 """Events of a file, each date of an RDATE counted as one."""
 MOST_RECURRING: Final = 100
-"""A recurring event costs time at every expansion: two milliseconds at most for 800 days."""
+"""Recurrence rules of a file: each costs time at every expansion, ten milliseconds at most for 800 days."""
 LONGEST_RECURRING: Final = timedelta(days=400)
 _MOST_COUNTED: Final = 400_000  # days that are looked at to find where the COUNTs of a file end
 _PROOF: Final = timedelta(days=28 * 366)  # every kind of year occurs within it
@@ -85,6 +85,7 @@ class _Reading:
     events: int = 0
     skipped: int = 0
     counted: int = 0
+    rules: int = 0
 
     def note(self, number: int = 1) -> None:
         self.events += number
@@ -96,7 +97,8 @@ class _Reading:
             self.once.append(event)
             return
         self.recurring.append(event)
-        if len(self.recurring) > MOST_RECURRING:
+        self.rules += len(event.rules)
+        if self.rules > MOST_RECURRING:
             raise ValueError(f"it holds more than {MOST_RECURRING} recurring events")
 
 

@@ -81,14 +81,14 @@ def sentence(model: type[BaseModel], error: ErrorDetails) -> str:
     if kind == "literal_error":
         expected = str(error["ctx"]["expected"])
         words = _QUOTED.findall(expected) or [expected]
-        return f"{_shown(found)} is not one of {', '.join(words)}{meant(str(found), words)}"
+        return f"{shown(found)} is not one of {', '.join(words)}{meant(str(found), words)}"
     noun, _, rest = kind.rpartition("_")
     if rest in {"type", "parsing"} and noun in _EXPECTED:
         hint = "; put it in quotes" if noun == "string" and isinstance(found, (int, float)) else ""
-        return f"expected {_EXPECTED[noun]}, not {_shown(found)}{hint}"
+        return f"expected {_EXPECTED[noun]}, not {shown(found)}{hint}"
     if kind == "string_pattern_mismatch":
-        return f"{_shown(found)} does not have the form {error['ctx']['pattern']}"
-    return error["msg"].replace("Input should", f"{_shown(found)} should")
+        return f"{shown(found)} does not have the form {error['ctx']['pattern']}"
+    return error["msg"].replace("Input should", f"{shown(found)} should")
 
 
 def _unknown_key(model: type[BaseModel], key: str) -> str:
@@ -97,7 +97,8 @@ def _unknown_key(model: type[BaseModel], key: str) -> str:
     return f"unknown key {key!r}{hint}"
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value of the file as a sentence names it, cut where it is long."""
     if value is None:
         return "nothing"
     if isinstance(value, dict):

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from bot.domain.calendar import Elapsed, Ending, Recurring, Scope, UntilTime, UntilWeekday, parse_until
+from bot.policy.problems import shown
 from bot.policy.references import EnvironmentName, ServiceName
 from bot.policy.types import CronText, Duration, ListOfOne, Section, Text, ZoneName
 
@@ -16,7 +17,9 @@ ScopedServices = Annotated[tuple[ServiceName, ...], ListOfOne, Field(min_length=
 
 def _until(value: object) -> object:
     if not isinstance(value, str):
-        return value
+        raise ValueError(  # noqa: TRY004 - pydantic makes a problem of a ValueError alone
+            f'{shown(value)} is not an end; write it in quotes, like "14:00", "24:00" or "MON 00:00"'
+        )
     return parse_until(value)
 
 

@@ -35,7 +35,7 @@ class CommandDeployer(Section):
     start: Argv
     """Starts the rollout."""
     shift: Argv | None = None
-    """Moves traffic to a step of the rollout."""
+    """Moves traffic to a step of the rollout: `{percent}`."""
     status: Argv | None = None
     """Tells how the rollout stands."""
     rollback: Argv | None = None
@@ -44,6 +44,12 @@ class CommandDeployer(Section):
     """How long one call may take."""
     pass_env: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], ...] = ()
     """The environment variables that are passed on; all others are withheld."""
+
+    @model_validator(mode="after")
+    def _told_how_far(self) -> "CommandDeployer":
+        if self.shift is not None and not any("{percent}" in word for word in self.shift):
+            raise ValueError("shift has to be told how far: name {percent} in one of its words")
+        return self
 
 
 class GitHubActionsDeployer(Section):

@@ -1,5 +1,6 @@
 """The small value types that every part of a policy shares: durations, crons, zones, names."""
 
+import re
 from datetime import timedelta
 from typing import Annotated, Final, Self
 from zoneinfo import ZoneInfo
@@ -23,6 +24,9 @@ from bot.policy.problems import explained
 from bot.policy.suggestions import meant
 
 NAME_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
+
+_NO_PLACE: Final = re.compile(r"[A-Za-z]{2,5}|(?:[A-Za-z]{1,5})?[+-]\d.*", re.ASCII)
+"""An abbreviation or an offset: the zone with the nearest name is seldom the one that is meant."""
 
 
 class Section(BaseModel):
@@ -72,11 +76,12 @@ def zone(name: str) -> ZoneInfo:
 
     """
     if name.lower() in {"localtime", "factory", "posixrules"}:  # what these mean depends on the machine
-        raise ValueError(f"{name!r} is not an IANA time zone; write one such as Europe/Berlin or UTC")
+        raise ValueError(f"{name!r} is not an IANA time zone; write a place, such as Europe/Berlin, or UTC")
     try:
         return ZoneInfo(name)
     except (LookupError, ValueError, OSError) as error:
-        hint = meant(name, _known_zones()) or "; write one such as Europe/Berlin or UTC"
+        place = "; write a place, such as Europe/Berlin or America/New_York, or UTC"
+        hint = place if _NO_PLACE.fullmatch(name) else meant(name, _known_zones()) or place
         raise ValueError(f"{name!r} is not an IANA time zone{hint}") from error
 
 

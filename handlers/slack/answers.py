@@ -195,6 +195,13 @@ def to_approver(delivery: Delivery, view: RequestView, policy: Policy) -> Messag
             f"{title(request)} needs a fresh look: its message shows what stands there now.",
         ]
         return message(lines, *actions(button(DETAILS, "Details", request.id)))
+    if facts.text("code") == "ticks-voided":
+        items = escape(listed([f"“{item}”" for item in facts.texts("items")]), 400)
+        lines = [
+            f"*Your tick in the checklist of {request.id} no longer counts:* {escape(changed(facts))} changed since.",
+            f"{title(request)}: if {items} still holds, tick it again. `/deploy checklist {request.id}`",
+        ]
+        return message(lines, *actions(button(DETAILS, "Details", request.id)))
     why = sentence(Refusal(facts.text("code"), delivery.facts), names=voice.name, when=voice.when)
     return message([f"*Your approval of {request.id} does not count:* {title(request)}", escape(why, 900)])
 

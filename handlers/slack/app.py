@@ -11,6 +11,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 
 from handlers.slack import (
     approve,
+    checklist,
     freeze,
     incident_card,
     payloads,
@@ -38,6 +39,9 @@ PRESSES: Final = MappingProxyType(
         request_card.START: presses.start,
         request_card.HOLD: holding.pressed,
         request_card.RESUME: resuming.pressed,
+        request_card.CHECKLIST: checklist.pressed,
+        checklist.TICK: checklist.tick,
+        checklist.UNTICK: checklist.untick,
         incident_card.ACKNOWLEDGE: presses.acknowledge,
         incident_card.RESOLVE: presses.resolve,
     }

@@ -199,7 +199,9 @@ def choice(block: str, label: str, names: Sequence[str], *, initial: str | None 
     return _input(block, label, element)
 
 
-def choices(block: str, label: str, names: Sequence[str], *, action: str, hint: str) -> Block:
+def choices(
+    block: str, label: str, names: Sequence[str], *, action: str, hint: str, initial: Sequence[str] = ()
+) -> Block:
     """A menu of names of which several or none can be chosen; beyond Slack's hundred, a search that `action` hears."""
     element: Block = {
         "type": "multi_static_select",
@@ -208,6 +210,8 @@ def choices(block: str, label: str, names: Sequence[str], *, action: str, hint: 
     }
     if len(names) > 100:  # noqa: PLR2004 -- Slack's limit
         element = {"type": "multi_external_select", "action_id": action, "min_query_length": 0}
+    if initial:
+        element["initial_options"] = [option(name) for name in initial]
     return _input(block, label, element, hint=hint, optional=True)
 
 

@@ -10,6 +10,7 @@ from bot.flows import request as asking
 from bot.flows.inquire import request_view
 from handlers.slack import (
     answers,
+    checklist,
     details,
     freeze,
     help,  # noqa: A004
@@ -35,7 +36,10 @@ Handle = Callable[[SlackContext, Command, str], Awaitable[Message | None]]
 async def deploy(context: SlackContext, command: Command) -> Message | None:
     """Dispatch. Raises Refusal for a word that is no sub-command, with the nearest one."""
     word, _, rest = command.text.strip().partition(" ")
-    return await SUBS[sub_command("/deploy", word)](context, command, rest.strip())
+    name = sub_command("/deploy", word)
+    if rest.strip().lower() == "help":  # `freeze help` asks how to freeze; nothing is called help
+        return help.render("/deploy", name)
+    return await SUBS[name](context, command, rest.strip())
 
 
 def sub_command(command: str, word: str) -> str:
@@ -96,8 +100,8 @@ async def _windows(context: SlackContext, command: Command, rest: str) -> None:
     windows.open_later(context, command, rest)
 
 
-async def _help(_context: SlackContext, _command: Command, _rest: str) -> Message:
-    return help.render("/deploy")
+async def _help(_context: SlackContext, _command: Command, rest: str) -> Message:
+    return help.render("/deploy", sub_command("/deploy", rest.split(maxsplit=1)[0]) if rest else None)
 
 
 SUBS: dict[str, Handle] = {
@@ -112,6 +116,7 @@ SUBS: dict[str, Handle] = {
     "freeze": freeze.typed,
     "unfreeze": unfreeze.typed,
     "windows": _windows,
+    "checklist": checklist.typed,
     "help": _help,
 }
 """Exactly the sub-commands of `help.DEPLOY`."""

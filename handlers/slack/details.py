@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from bot.domain.change_request import RequestState
 from bot.domain.fingerprint import short
 from bot.domain.outcome import GateOutcome, worst_first
 from bot.flows.inquire import Why, why
@@ -39,11 +40,16 @@ def render(found: Why, policy: Policy) -> Message:
     request, voice = view.request, Voice(policy, view.now)
     stands = STATE_WORDS[request.state]
     lines = [f"*{request.id} {stands}: {title(request)}*", _when(found, voice)]
-    earliest = found.earliest
+    under_way = request.state is RequestState.STARTING
+    earliest = None if under_way else found.earliest
+    if under_way:
+        lines.append(
+            f"It has started, so no gate stops it any more. How far it is: `/deploy status {request.id}`"
+        )
     if earliest is not None:
         lines += earliest_lines(earliest, voice)
     for outcome in worst_first(found.outcomes):
-        lines += _gate(outcome, voice, None if earliest is None else earliest.at)
+        lines += _gate(outcome, voice, None if earliest is None else earliest.at, cure=not under_way)
     if not found.outcomes:
         lines.append("No gate was asked: without any, nothing passes.")
     if request.fingerprint:
@@ -74,10 +80,10 @@ def earliest_lines(earliest: Earliest, voice: Voice) -> list[str]:
     return lines
 
 
-def _gate(outcome: GateOutcome, voice: Voice, earliest: datetime | None) -> list[str]:
+def _gate(outcome: GateOutcome, voice: Voice, earliest: datetime | None, *, cure: bool) -> list[str]:
     line = voice.gate(outcome, earliest)
     lines = [f"{line.sign} *{line.word}* · {escape(outcome.gate)}: {escape(line.text)}"]
-    if line.unblocks:
+    if line.unblocks and cure:
         lines.append(f"      → {escape(line.unblocks)}")
     cited = [
         escape(c.source, 80) + (f", {ago(c.at, voice.now)}" if c.at is not None else "")

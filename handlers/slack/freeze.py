@@ -9,7 +9,7 @@ from bot.domain.freeze import Freeze, FreezeClass
 from bot.domain.refusal import Refusal
 from bot.flows import freeze as freezing
 from bot.flows.asking import REASON_LIMIT
-from bot.flows.freezes import one_freeze
+from bot.flows.freezes import one_freeze, unfrozen
 from bot.policy import Policy
 from handlers.slack import freeze_note
 from handlers.slack.blocks import Block, Message, choices, message, modal, moment, radio, text_input, tick
@@ -54,7 +54,8 @@ async def declared(context: SlackContext, freeze: Freeze) -> Message:
     frozen = await one_freeze(context.ledger, context.policy, freeze.id)
     now = context.clock.now()
     code = "declared" if now < freeze.begins_at else "begun"
-    shown = freeze_note.render(frozen, code, Voice(context.policy, now))
+    missed = () if frozen.environments else unfrozen(context.policy, ())
+    shown = freeze_note.render(frozen, code, Voice(context.policy, now), missed)
     told = message(["It is announced, and what is asked for in its scope is being judged again."])
     return Message(shown.text, (*shown.blocks, *told.blocks))
 
@@ -75,6 +76,7 @@ def render(policy: Policy, reply: Mapping[str, Any]) -> Block:
         list(policy.environments),
         action="environment",
         hint=ALL,
+        initial=list(policy.environments)[:1],  # the most protected: to freeze everything is to be chosen
     )
     of = choices("services", "Services", services, action="service", hint=ALL)
     ways = {

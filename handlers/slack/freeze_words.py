@@ -15,7 +15,7 @@ from bot.domain.wall_clock import end_instant, local, start_instant
 from bot.flows.freeze import Declaration
 from bot.policy import Policy
 
-USAGE: Final = "/deploy freeze ENVIRONMENT|all [services=A,B] [from=14:30] [to=4h] [class=soft] [break-glass=yes] reason…"
+USAGE: Final = "/deploy freeze ENVIRONMENT|all [services=A,B] [from=14:30] [to=4h] [class=hard|soft] [break-glass=yes] reason…"
 KEYS: Final = ("environments", "services", "from", "to", "class", "break-glass", "reason")
 EVERYWHERE: Final = frozenset({"all", "everything", "*"})
 _YES: Final = {"yes": True, "true": True, "no": False, "false": False}
@@ -31,6 +31,7 @@ _DATE: Final = len("2026-12-01")
 class _Parts:
     keys: dict[str, str] = field(default_factory=dict)
     words: list[str] = field(default_factory=list)
+    quoted: set[str] = field(default_factory=set)
 
 
 def declaration(text: str, policy: Policy, now: datetime) -> Declaration:
@@ -39,6 +40,8 @@ def declaration(text: str, policy: Policy, now: datetime) -> Declaration:
     where = parts.keys.get("environments") or (parts.words.pop(0) if parts.words else "")
     if not where:
         raise Refusal("freeze-too-few-words", {"usage": USAGE})
+    if parts.words and parts.words[0] not in parts.quoted:
+        _no_slip(parts.words[0])
     said = " ".join(parts.words)
     if said and "reason" in parts.keys:
         raise Refusal("key-twice", {"name": "reason"})
@@ -61,6 +64,8 @@ def _parts(text: str) -> _Parts:
     for token in _TOKEN.finditer(text.translate(_QUOTES)):
         key = _key(token["key"])
         if key is None:
+            if token["text"] is not None:
+                parts.quoted.add(token["text"])
             parts.words.append(token["text"] if token["text"] is not None else token[0])
             continue
         value = (token["quoted"] if token["quoted"] is not None else token["value"]).strip()
@@ -77,13 +82,26 @@ def _key(spelt: str | None) -> str | None:
     if spelt is None:
         return None
     key = spelt.lower().replace("_", "-")
-    key = {"environment": "environments", "service": "services", "until": "to"}.get(key, key)
+    key = {"environment": "environments", "service": "services", "until": "to", "for": "to"}.get(key, key)
     if key in KEYS:
         return key
     meant = get_close_matches(key, KEYS, n=1, cutoff=0.6)
     if meant:
         raise Refusal("unknown-freeze-key", {"name": spelt, "meant": meant[0]})
     return None
+
+
+def _no_slip(word: str) -> None:
+    """Raise Refusal `freeze-word` where the reason begins with what reads like an end or a class: `production 4h …`
+    would freeze for ever, and hard."""
+    if word.lower() in {kind.value for kind in FreezeClass}:
+        raise Refusal("freeze-word", {"name": word, "meant": f"class={word.lower()}"})
+    try:
+        parse_duration(word)
+    except ValueError:
+        if not _CLOCK.fullmatch(word):
+            return
+    raise Refusal("freeze-word", {"name": word[:40], "meant": f"to={word[:40]}"})
 
 
 def _names(text: str) -> tuple[str, ...]:

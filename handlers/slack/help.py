@@ -32,12 +32,14 @@ DEPLOY: Final[Mapping[str, Sub]] = MappingProxyType(
         "hold": Sub("hold ID [reason…]", "stop it before it starts, or its rollout before the next step"),
         "resume": Sub("resume ID [reason…]", "let what was held go on"),
         "freeze": Sub(
-            "freeze ENVIRONMENT|all [services=A,B] [from=14:30] [to=4h] [class=soft] reason…",
-            "let nothing start there until it is over; nothing after it opens a form",
+            "freeze ENVIRONMENT|all [services=A,B] [from=14:30] [to=4h] [class=hard|soft] [break-glass=yes] reason…",
+            "let nothing start there until it is over, or without to= until somebody lifts it; "
+            "nothing after it opens a form",
         ),
         "unfreeze": Sub("unfreeze [ID] [reason…]", "lift a freeze, or choose from those in force and ahead"),
         "windows": Sub("windows [ENVIRONMENT] [SERVICE]", "when it is open: now, this week and ahead"),
-        "help": Sub("help", "this"),
+        "checklist": Sub("checklist ID", "what has to be ticked before it starts, and who may tick it"),
+        "help": Sub("help [COMMAND]", "this, or how one of them is written"),
     }
 )
 ENV: Final[Mapping[str, Sub]] = MappingProxyType(
@@ -51,7 +53,6 @@ NOT_YET: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "/deploy": frozenset(
             [
                 "rollback",
-                "checklist",
                 "history",
                 "metrics",
                 "audit",
@@ -67,9 +68,11 @@ COMMANDS: Final[Mapping[str, Mapping[str, Sub]]] = MappingProxyType({"/deploy": 
 """Every slash command that is registered."""
 
 
-def render(command: str) -> Message:
-    """What a command can do."""
+def render(command: str, only: str | None = None) -> Message:
+    """What a command can do; with `only`, how that one of its sub-commands is written."""
     subs = COMMANDS[command]
+    if only is not None:
+        return message([f"`{escape(f'{command} {subs[only].usage}')}`", escape(subs[only].does)])
     lines = [f"*What {command} can do*"]
     lines += [f"`{escape(f'{command} {sub.usage}')}`  {escape(sub.does)}" for sub in subs.values()]
     if command == "/deploy":

@@ -16,7 +16,7 @@ from bot.flows.run_end import way_back
 from bot.policy import Policy
 from handlers.slack.blocks import Block, Message, actions, button, escape, message
 from handlers.slack.voice import Voice
-from handlers.wording import rollouts
+from handlers.wording import checklists, rollouts
 from handlers.wording.facts import Facts, plural, short_digest
 from handlers.wording.gates import SIGNS, WORDS
 from handlers.wording.requests import KINDS, headline
@@ -30,6 +30,7 @@ MOST_AUTHORS: Final = 3
 REASON_SHOWN: Final = 160
 APPROVE, REJECT, DETAILS, START = "request_approve", "request_reject", "request_details", "request_start"
 HOLD, RESUME = "request_hold", "request_resume"
+CHECKLIST = "request_checklist"
 """The action_ids of its buttons."""
 
 
@@ -205,16 +206,25 @@ def _step_button(request: ChangeRequest, run: Run) -> list[Block]:
     return [] if last else [button(HOLD, "Hold", request.id)]
 
 
+def _checklist(request: ChangeRequest) -> list[Block]:
+    """The way to the list, where there is one."""
+    outcomes = request.readiness.outcomes if request.readiness else ()
+    asked = any(outcome.gate == checklists.GATE for outcome in outcomes)
+    return [button(CHECKLIST, "Checklist", request.id)] if asked else []
+
+
 def _buttons(request: ChangeRequest, view: RequestView) -> list[Block]:
     details = button(DETAILS, "Details", request.id)
     reject = button(REJECT, "Reject", request.id, "danger")
     held = [button(RESUME, "Resume", request.id)] if request.held is not None else []
+    ticks = _checklist(request)
     match request.state:
         case RequestState.AWAITING_APPROVAL:
-            return [button(APPROVE, "Approve", request.id, "primary"), reject, *held, details]
+            return [button(APPROVE, "Approve", request.id, "primary"), reject, *held, *ticks, details]
         case RequestState.APPROVED:
             start = [button(START, "Start", request.id, "primary")] if startable(request, view) else []
-            return [*start, reject, *(held or [button(HOLD, "Hold", request.id)]), details]
+            held = held or [button(HOLD, "Hold", request.id)]
+            return [*start, reject, *held, *ticks, details]
         case RequestState.STARTING if view.runs and view.runs[-1].plan.stepped:
             return [*(held or _step_button(request, view.runs[-1])), details]
         case RequestState.EVALUATING | RequestState.STARTING:

@@ -45,7 +45,7 @@ async def typed(context: SlackContext, command: Command, rest: str) -> Message:
         return message(_nothing(found))
     work = later(context, command.response_url, _open(context, command, found, wanted))
     context.background.start(work, name="unfreeze-form")
-    return message(["The form opens now. In a hurry: `/deploy unfreeze FRZ-3 reason…`"])
+    return message([f"The form opens now. In a hurry: `/deploy unfreeze {wanted or 'FRZ-3'} reason…`"])
 
 
 def freeze_id(text: str) -> str:

@@ -147,4 +147,6 @@ def _command(found: When) -> list[str]:
     lines = [f"`{escape(typed)}`"]
     if found.wants_ticket:
         lines.append("The policy wants a ticket with it: add ticket=…")
+    if found.wants_checklist:
+        lines.append("A checklist has to be ticked once it is asked for: `/deploy checklist ID`")
     return lines

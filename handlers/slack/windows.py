@@ -13,6 +13,7 @@ from handlers.slack.blocks import Block, Message, bare, escape, mrkdwn, reader_t
 from handlers.slack.context import SlackContext
 from handlers.slack.listeners import later
 from handlers.slack.payloads import Command
+from handlers.wording.calendar_sentences import DECLARED
 from handlers.wording.facts import listed
 from handlers.wording.strip import WORDS, Sign, Strip, fitted, rule_name, sign_of, strip
 from handlers.wording.times import in_zone, span
@@ -88,7 +89,7 @@ def _below(view: WindowsView, said: "_Said") -> list[str]:
     standing = view.standing
     lines = [said.feed(feed) for feed in standing.feeds[:FEEDS_SHOWN]]
     if not view.windows:
-        lines.append("No windows are set here: whatever nothing prohibits is allowed.")
+        lines.append("No windows are set here: it is open whenever nothing closes it.")
     lines += said.next(standing)
     lines += [
         said.ahead("Next freeze" if n == 0 else "then", f) for n, f in enumerate(view.freezes[:FREEZES_SHOWN])
@@ -97,7 +98,8 @@ def _below(view: WindowsView, said: "_Said") -> list[str]:
         least = "at least " if len(view.freezes) == MOST_AHEAD else ""
         lines.append(f"and {least}{len(view.freezes) - FREEZES_SHOWN} more within 400 days")
     if not view.freezes:
-        lines.append("No freeze is ahead within 400 days.")
+        now = any(rule.kind is RuleKind.FREEZE for rule in standing.verdict.rules)
+        lines.append(f"No {'other ' if now else ''}freeze is ahead within 400 days.")
     if view.holiday is not None:
         lines.append(said.ahead("Next holiday", view.holiday))
     return lines
@@ -241,6 +243,8 @@ class _Said:
         frozen = [r for r in verdict.rules if sign_of(verdict.verdict, [r]) is Sign.FROZEN]
         lasting = max(frozen, key=_ends)
         name = escape(fitted(rule_name(lasting), NAME_SHOWN))
+        if lasting.until is None and DECLARED.fullmatch(lasting.name):
+            return f"frozen by {name}, until somebody lifts it: /deploy unfreeze {lasting.name}"
         if lasting.until is None:
             return f"frozen by {name}, no end within 400 days"
         return f"frozen by {name} until {self._near(lasting.until)}, {self._opens(verdict)}"

@@ -38,7 +38,7 @@ def prohibited(f: Found) -> Words:
     if opens is None:
         return _closed(f), None
     return (
-        f"{_closed(f)}, opens {f.when(opens)} ({ahead(opens, f.now)}){_stale(f)}",
+        f"{_closed(f)}{_then(f)}, opens {f.when(opens)} ({ahead(opens, f.now)}){_stale(f)}",
         "It passes by itself then. at=next starts it by itself at that instant, once it is approved.",
     )
 
@@ -96,6 +96,12 @@ def _closed(f: Found) -> str:
     if rules and not named:
         return "no window is open"
     return f"closed by {listed(named, 3) or 'the calendar'}"
+
+
+def _then(f: Found) -> str:
+    """What closes it next, where one thing leads into another before it opens."""
+    rules = [rule for rule in f.facts.maps("then") if rule.text("kind") != "outside-windows"]
+    return f", then by {listed([_rule(rule) for rule in rules], 2)}" if rules else ""
 
 
 def _ending(f: Found, rule: Facts) -> str:

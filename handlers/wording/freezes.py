@@ -133,8 +133,8 @@ def _called_off(said: _Said) -> Notice:
 
 
 AGAIN: Final = (
-    "What waited for it is being judged again. What is approved and said when (at=) starts by itself once every gate "
-    "passes; nothing else does."
+    "What waited for it is being judged again; rollouts that nothing else holds go on. What is approved and was asked "
+    "for with at= starts by itself once every gate passes; nothing else starts."
 )
 
 NOTICES: Final[Mapping[str, Callable[[_Said], Notice]]] = MappingProxyType(

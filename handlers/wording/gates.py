@@ -12,6 +12,7 @@ from typing import Final
 
 from bot.domain.outcome import GateOutcome, Status
 from handlers.wording import calendar_sentences as calendar
+from handlers.wording import checklists
 from handlers.wording import gate_sentences as say
 from handlers.wording.gate_sentences import Found, Words
 from handlers.wording.times import When, ahead, utc
@@ -238,6 +239,9 @@ SENTENCES: Final[Mapping[tuple[str, str], Word]] = MappingProxyType(
             f"the registry was not asked for {f.text('target')}, the version to go back to",
             "Ask again; if it stays, whoever runs the bot finds more in its log.",
         ),
+        ("checklist", "ticked"): checklists.ticked,
+        ("checklist", "open"): checklists.opened,
+        ("checklist", "no-checklist"): checklists.missing,
         ("ticket", "ticket"): lambda f: (f"ticket {f.text('ticket')}", None),
         ("ticket", "emergency"): lambda f: (f"{f.text('incident')} stands in for the ticket", None),
         ("ticket", "no-ticket"): lambda f: (

@@ -51,6 +51,11 @@ def _because(facts: Facts) -> str:
     return f": “{reason}”" if reason else "."
 
 
+def _ticks(facts: Facts) -> str:
+    ticks = facts.number("ticks")
+    return f" So {'is' if ticks == 1 else 'are'} {plural(ticks, 'tick')} of its checklist." if ticks else ""
+
+
 def _after(facts: Facts) -> str:
     seconds = facts.number("seconds")
     return "" if seconds is None else f" {span(timedelta(seconds=seconds))} after the approval"
@@ -70,7 +75,13 @@ REQUEST_NOTES: Final[Mapping[str, Word]] = MappingProxyType(
         "approved": lambda _, __: "Every seat is filled: approved.",
         "revised": lambda f, _: (
             f"What is asked for changed ({changed(f)}): revision {f.text('revision')}. "
-            "Approvals given before are void, and everybody who gave one was told."
+            "Approvals given before are void, and everybody who gave one was told." + _ticks(f)
+        ),
+        "ticked": lambda f, n: (
+            f"{_who(f, n)} ticked “{f.text('item')}”: checklist {f.text('done')} of {f.text('all')}."
+        ),
+        "unticked": lambda f, n: (
+            f"{_who(f, n)} took the tick of “{f.text('item')}” back: checklist {f.text('done')} of {f.text('all')}."
         ),
         "rejected": lambda f, n: f"{_who(f, n)} rejected it{_because(f)}",
         "cancelled": lambda f, n: f"{_who(f, n)} cancelled it{_because(f)}",

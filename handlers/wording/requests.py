@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from bot.domain.change_request import ChangeRequest, RequestState
+from handlers.wording import checklists
 from handlers.wording.facts import listed
 from handlers.wording.rollouts import HELD, person_hold
 from handlers.wording.times import When, ahead, span
@@ -69,7 +70,9 @@ def headline(request: ChangeRequest, *, now: datetime, when: When, names: Callab
         return Headline(HELD, "Held", person_hold(request, request.held, when=when, names=names))
     if request.is_open:
         return Headline(sign, _OPEN_WORDS[request.state], _next(request, now, when))
-    return Headline(sign, _CLOSED_WORDS[request.state], ending(request, when=when, names=names))
+    stopped = request.state is RequestState.FAILED and request.closing and request.closing.by.person
+    word = "Stopped" if stopped else _CLOSED_WORDS[request.state]
+    return Headline(sign, word, ending(request, when=when, names=names))
 
 
 _OPEN_WORDS: Final = {
@@ -97,18 +100,24 @@ def _next(request: ChangeRequest, now: datetime, when: When) -> str:
     readiness = request.readiness
     if readiness is not None and not readiness.may_be_approved:
         return "nothing starts while a gate is blocked or unknown"
+    if readiness is not None and checklists.waits_for_ticks(readiness):
+        return checklists.until_ticked(request, readiness, now=now, when=when)
     if readiness is not None and readiness.awaits:
         return _until_lifted(request, readiness.awaits, when)
     opens = None if readiness is None else readiness.begins
     later = [i for i in (request.start.at, opens) if i is not None and i > now]
     if later:
-        return _not_before(request, f"{when(max(later))} ({ahead(max(later), now)})")
+        # A warning that nobody gave a reason for may stand in the way then: no instant is promised.
+        sure = readiness is None or readiness.earliest is not None
+        return _not_before(request, f"{when(max(later))} ({ahead(max(later), now)})", sure=sure)
     return _at_once(request)
 
 
-def _not_before(request: ChangeRequest, then: str) -> str:
+def _not_before(request: ChangeRequest, then: str, *, sure: bool) -> str:
     """It waits for an instant; whether somebody has to press a button then depends on who said when."""
     waits = request.state is RequestState.AWAITING_APPROVAL
+    if request.start.by_itself and not sure:
+        return f"starts by itself as soon as every gate passes, no earlier than {then}"
     if request.start.by_itself:
         return f"starts by itself {then}" + (", if it is approved by then" if waits else "")
     if waits:
@@ -118,7 +127,7 @@ def _not_before(request: ChangeRequest, then: str) -> str:
 
 def _until_lifted(request: ChangeRequest, freezes: tuple[str, ...], when: When) -> str:
     """It waits for people, so nobody knows how long; it lives as long as any other."""
-    lifted = f"{listed(list(freezes), 3)} {'is' if len(freezes) == 1 else 'are'} lifted"
+    lifted = listed([checklists.event(awaited) for awaited in freezes], 3)
     expires = f"nobody knows when that is, and it expires {when(request.expires_at)}"
     waits = request.state is RequestState.AWAITING_APPROVAL
     if request.start.by_itself:

@@ -54,7 +54,8 @@ def lines(request: ChangeRequest, run: Run, *, when: When, names: Names, command
     said += [freeze(one, when=when) for one in run.frozen]
     if run.unconfirmed:
         said.append(_no_analysis(request))
-    return [*(f"{HELD} {one}" for one in said), going_back(request, command)]
+    alone = "" if len(said) == 1 else "It goes on once none of these holds it. "
+    return [*(f"{HELD} {one}" for one in said), alone + going_back(request, command)]
 
 
 def _next(request: ChangeRequest, run: Run, when: When) -> str:
@@ -72,14 +73,14 @@ def person_hold(request: ChangeRequest, hold: Hold, *, when: When, names: Names)
     who = names(hold.by.person) if hold.by.person else "Somebody"
     why = f": “{hold.reason}”" if hold.reason else ""
     going = "goes on" if request.state is RequestState.STARTING else "may start"
-    return f"{who} holds it since {when(hold.at)}{why}. It {going} once somebody resumes it: /deploy resume {request.id}"
+    return f"{who} has held it since {when(hold.at)}{why}. It {going} once somebody resumes it: /deploy resume {request.id}"
 
 
 def freeze(frozen: Frozen, *, when: When) -> str:
     """Which freeze holds it, since when, until when, and what ends that."""
     until = "until it is lifted" if frozen.until is None else f"until {when(frozen.until)}"
     why = f" ({frozen.reason})" if frozen.reason else ""
-    return f"{frozen.rule}{why} holds it since {when(frozen.since)}, {until}. {_thaws(frozen.rule, frozen.declared)}"
+    return f"{frozen.rule}{why} has held it since {when(frozen.since)}, {until}. {_thaws(frozen.rule, frozen.declared)}"
 
 
 def _thaws(rule: str, declared: bool) -> str:

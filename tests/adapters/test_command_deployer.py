@@ -206,9 +206,9 @@ async def test_one_call_brings_all_of_the_traffic(tmp_path: Path) -> None:
     ("shift", "code"),
     [
         (None, "no-shift"),
-        (("sh", "-c", "exit 3"), "exit-3"),
-        (("./missing.sh",), "not-found"),
-        (("echo", "{typo}"), "unknown-placeholder"),
+        (("sh", "-c", "exit 3", "{percent}"), "exit-3"),
+        (("./missing.sh", "{percent}"), "not-found"),
+        (("echo", "{typo}", "{percent}"), "unknown-placeholder"),
     ],
 )
 async def test_a_shift_fails_as_a_start_does(

@@ -128,11 +128,12 @@ def test_a_calendar_behind_an_address_is_said_not_to_be_looked_into(host: Any) -
     assert len(lint(host, text, "--json").json["missing"]) == 1
 
 
-def test_freezes_declared_in_slack_are_looked_at_with_the_ledger(host: Any) -> None:
+def declare(host: Any, *environments: str) -> None:
+    """A hard freeze without an end stands in the ledger."""
     begins = datetime(2026, 11, 1, tzinfo=UTC)
     freeze = Freeze(
         id="FRZ-7",
-        environments=("nowhere",),
+        environments=environments,
         services=(),
         strength=FreezeClass.HARD,
         reason="x",
@@ -152,11 +153,22 @@ def test_freezes_declared_in_slack_are_looked_at_with_the_ledger(host: Any) -> N
             await ledger.close()
 
     asyncio.run(write())
+
+
+def test_freezes_declared_in_slack_are_looked_at_with_the_ledger(host: Any) -> None:
+    declare(host, "nowhere")
     ended = lint(host, EVERY_KIND, "--ledger")
     assert (
         "declared in Slack: grave: FRZ-7 applies to environments that do not exist (nowhere): it has no effect; "
         "correct the names."
     ) in ended.out.splitlines()
+
+
+def test_beside_a_freeze_without_an_end_no_rule_of_the_file_looks_useless(host: Any) -> None:
+    declare(host, "production")
+    found = lint(host, EVERY_KIND, "--ledger").out.splitlines(), lint(host, EVERY_KIND).out.splitlines()
+    beside, alone = ([line for line in each if line.startswith("policy.yaml")] for each in found)
+    assert beside == alone != []
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_all_is_well_is_status_0(patient: Host, monkeypatch: pytest.MonkeyPatch)
     said = lines(ended.out)
     assert {word for word, _ in said.values()} == {"ok"}
     assert said["Slack"][1] == "workspace Acme, as portcullis"
-    assert said["database"][1] == "schema 0001"
+    assert said["database"][1] == "schema 0002"
     assert (
         said["second factors"][1] == "1 of 5 people enrolled; not yet: bo, cy, lin, vic (portcullis enroll)"
     )
@@ -114,7 +114,7 @@ def test_the_doctor_makes_no_database(patient: Host, monkeypatch: pytest.MonkeyP
         monkeypatch.setenv("PORTCULLIS_SLACK_API_URL", url)
         ended = patient.call("doctor")
     assert ended.status == 0
-    assert lines(ended.out)["database"][1] == "not there yet; `run` makes it, at schema 0001"
+    assert lines(ended.out)["database"][1] == "not there yet; `run` makes it, at schema 0002"
     assert not patient.database.exists()
 
 

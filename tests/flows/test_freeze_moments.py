@@ -15,6 +15,9 @@ from hypothesis import strategies as st
 
 from bot.domain.refusal import Refusal
 from bot.flows.freezes import freezes, one_freeze
+from bot.flows.keep_feed import keep
+from tests.flows.feed_text import PEAK as PEAK_LINE
+from tests.flows.feed_text import URL, calendar, feed, good
 from tests.flows.freezing import declare, lift, told
 from tests.flows.policy_text import REWORDED
 from tests.flows.world import DAY, HOUR, SECOND, World
@@ -227,3 +230,60 @@ async def _walk(world: World, steps: list[tuple[str, int, int | None]]) -> None:
             assert said.endswith("lifted " if made.begins_at <= made.lifted_at else "called-off ")
         elif made.ends_at is None:
             assert "begun" in said
+
+
+# What others change of it while it is in force
+
+FETCHED = (
+    PEAK_LINE,
+    f"    - {{name: upstream, environments: [staging], ics: '{URL}', stale_after: 1000d}}\n",
+)
+DAY_BY_DAY = b"BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20200101\nRRULE:FREQ=DAILY\nEND:VEVENT\nEND:VCALENDAR\n"
+NOVEMBER = ("Audit", "20261101T000000Z", "20261201T000000Z")
+
+
+async def fetched(world: World, body: bytes) -> list[str]:
+    await keep(world.ledger, world.policy, feed(world), good(body))
+    await world.run_timers()
+    return [code for _, code in await told(world)]
+
+
+@pytest.mark.requirement("P6")
+async def test_a_freeze_that_recurs_without_a_gap_is_told_once(world: World) -> None:
+    await world.reload(FETCHED)
+    assert await fetched(world, DAY_BY_DAY) == ["begun"]
+    await world.pass_time(5 * DAY)
+    assert await told(world) == []
+
+
+@pytest.mark.requirement("P6")
+@pytest.mark.parametrize(
+    "after", [(), (("Audit", "20261101T000000Z", "20261105T000000Z"),)], ids=["called off", "cut short"]
+)
+async def test_a_freeze_that_ends_before_its_time_is_told_then_and_once(
+    world: World, after: tuple[tuple[str, str, str], ...]
+) -> None:
+    await world.reload(FETCHED)
+    assert await fetched(world, calendar(NOVEMBER)) == ["begun"]
+    assert await fetched(world, calendar(*after)) == ["over"]
+    await world.pass_time(40 * DAY)
+    assert await told(world) == []
+    assert await fetched(world, calendar(("Again", "20261220T000000Z", "20261229T000000Z"))) == ["begun"]
+
+
+@pytest.mark.requirement("P6")
+async def test_a_freeze_that_the_policy_drops_is_told_to_be_over(world: World) -> None:
+    await world.reload(FETCHED)
+    assert await fetched(world, calendar(NOVEMBER)) == ["begun"]
+    await world.reload((PEAK_LINE, ""), ("  freezes:\n", ""))
+    await world.run_timers()
+    assert [code for _, code in await told(world)] == ["over"]
+
+
+@pytest.mark.requirement("P6")
+async def test_a_freeze_whose_beginning_is_moved_while_it_is_in_force_is_told_once(world: World) -> None:
+    await world.reload(FETCHED)
+    assert await fetched(world, calendar(NOVEMBER)) == ["begun"]
+    assert await fetched(world, calendar(("Audit", "20261102T000000Z", "20261112T000000Z"))) == []
+    await world.pass_time(30 * DAY)
+    assert [code for _, code in await told(world)] == ["over"]

@@ -20,7 +20,6 @@ pytestmark = pytest.mark.requirement("P6")
 @pytest.fixture(autouse=True)
 async def _with_a_feed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(living_calendar, "COPIES", Copies())
-    monkeypatch.setattr("bot.flows.keep_feed.COPIES", living_calendar.COPIES)
     await world.reload(WITH_FEED)
 
 

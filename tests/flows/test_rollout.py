@@ -404,3 +404,17 @@ async def test_the_output_of_every_step_is_kept(quarter: World) -> None:
     await quarter.pass_time(10 * MINUTE)
     kept = await quarter.ledger.read(lambda tx: tx.runs.output("DEP-1/1"))
     assert kept == "done\nshifted\nshifted\n"
+
+
+@pytest.mark.requirement("P6")
+async def test_a_rollout_whose_environment_left_the_policy_goes_on_and_a_freeze_holds_it(
+    quarter: World,
+) -> None:
+    world = quarter
+    rest = {name: each for name, each in world.policy.environments.items() if name != "production"}
+    world.policy = replace(world.policy, environments=rest)
+    await declare(world, hours=1)
+    await world.pass_time(30 * MINUTE)
+    assert await stands(world) == ("between-steps", 25)
+    await world.pass_time(45 * MINUTE)
+    assert await stands(world) == ("succeeded", 100)

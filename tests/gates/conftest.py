@@ -7,7 +7,8 @@ from typing import Any
 
 from bot.domain.artifact import Artifact, RegistryAnswer, RegistryWord
 from bot.domain.calendar import Calendar, Effect
-from bot.domain.change_request import Actor, ChangeRequest, Kind
+from bot.domain.change_request import Actor, Attestation, ChangeRequest, Kind
+from bot.domain.checklist import Item
 from bot.domain.environment import Colour, EnvironmentStatus, MonitorState
 from bot.domain.evidence import Evidence, EvidenceKind
 from bot.domain.snapshot import RollbackFacts, Snapshot
@@ -34,6 +35,19 @@ READY = RollbackFacts(
 OPEN_CALENDAR = Calendar((), Effect.ALLOW)
 
 
+CHECKLIST = (
+    Item(text="Rollback plan documented", gate="rollback-target"),
+    Item(text="On-call team briefed", role="on-call-sre"),
+)
+BRIEFED = Attestation(
+    item="On-call team briefed",
+    role="on-call-sre",
+    by=Actor(via="slack:T1/U03CY", person="cy"),
+    at=NOW - MINUTE,
+    revision=1,
+)
+
+
 def request(**changes: Any) -> ChangeRequest:
     """A promotion of the artifact to production, asked for just now."""
     usual: dict[str, Any] = {
@@ -48,6 +62,7 @@ def request(**changes: Any) -> ChangeRequest:
         "expires_at": NOW + DAY,
         "evidence_deadline": NOW + HOUR,
         "ticket": "CHG-1207",
+        "attested": (BRIEFED,),
     }
     return ChangeRequest(**(usual | changes))
 
@@ -123,6 +138,7 @@ def snapshot(
     environments: Sequence[EnvironmentStatus] = GREEN,
     calendar: Calendar = OPEN_CALENDAR,
     taken_at: datetime = NOW,
+    checklist: tuple[Item, ...] = CHECKLIST,
 ) -> Snapshot:
     return Snapshot(
         request=asked or request(),
@@ -133,6 +149,7 @@ def snapshot(
         environments=tuple(environments),
         promotion_path=("production", "staging"),
         calendar=calendar,
+        checklists={"before": checklist},
     )
 
 

@@ -171,6 +171,13 @@ def test_a_freeze_that_ends_beyond_the_horizon_is_no_freeze_without_an_end() -> 
     assert (outcome.status, outcome.code) == (Status.BLOCKED, "never-opens")
 
 
+def test_what_leads_into_something_else_names_that_too() -> None:
+    later = replace(frozen_rule("later"), source=Fixed((Span(NOW + HOUR, NOW + 3 * HOUR),)))
+    outcome = decide(of(frozen_rule("sooner", ends=NOW + HOUR), later), Parameters(), NOW)
+    assert (outcome.code, outcome.until) == ("prohibited", NOW + 3 * HOUR)
+    assert [rule["name"] for rule in outcome.facts["then"]] == ["later"]  # type: ignore[index,call-overload,union-attr]
+
+
 def test_it_waits_until_nothing_prohibits_even_if_something_still_discourages_then() -> None:
     soft = frozen_rule("FRZ-4", NOW + 3 * HOUR, effect=Effect.DISCOURAGE)
     outcome = decide(of(frozen_rule(ends=NOW + HOUR), soft), Parameters(), NOW)

@@ -43,6 +43,7 @@ WRITTEN: Mapping[str, dict[str, object]] = {
     "environments-green": {"environments": ["production", "staging", "dev"]},
     "rollback-target": {},
     "ticket": {"pattern": "^CHG-[0-9]+$"},
+    "checklist": {"name": "before"},
 }
 RULES = {name: GATES[name].parameters.model_validate(written) for name, written in WRITTEN.items()}
 

@@ -440,6 +440,10 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: calendar(*(event(*DAILY, "RRULE:FREQ=YEARLY", uid=str(n)) for n in range(MOST_RECURRING + 1))),
         "more than 100 recurring events",
     ),
+    "more rules for one event than there may be": (
+        lambda: calendar(event(*DAILY, *["RRULE:FREQ=DAILY"] * (MOST_RECURRING + 1))),
+        "more than 100 recurring events",
+    ),
     "COUNTs that nobody can count to": (
         lambda: calendar(*(event(*DAILY, "RRULE:FREQ=DAILY;COUNT=99999999", uid=str(n)) for n in range(MOST_RECURRING))),
         "counts too far; write UNTIL instead of COUNT",

@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from pydantic import BaseModel, Field
 
 from bot.domain.calendar import Verdict
+from bot.gates import GATES as REAL_GATES
 from bot.policy import Monitor, Policy, PolicyError, json_schema, load, parse
 from bot.policy.difference import differences
 from bot.policy.document import as_json, read
@@ -217,6 +218,12 @@ MISTAKES = [
         "timezone: Europe/Berln",
         "'Europe/Berln' is not an IANA time zone; did you mean 'Europe/Berlin'?",
     ),
+    ("timezone: Europe/Berlin", "timezone: CEST", "'CEST' is not an IANA time zone; write a place, such as"),
+    (
+        "timezone: Europe/Berlin",
+        "timezone: UTC+2",
+        "'UTC+2' is not an IANA time zone; write a place, such as",
+    ),
     ("timezone: Europe/Berlin", "timezone: localtime", "is not an IANA time zone"),
     ("timezone: Europe/Berlin", "timezone: ../../etc/passwd", "is not an IANA time zone"),
     ("version: 1", "version: 2", "2 is not one of 1"),
@@ -281,9 +288,20 @@ MISTAKES = [
     ("severity: P0", "severity: P9", "there is no severity 'P9'"),
     ("owner: lead", "owner: led", "there is no role or person 'led'; did you mean 'lead'?"),
     ('"0 10 * * MON-FRI"', '"0 0 30 2 *"', "never fires"),
+    ('"0 10 * * MON-FRI"', '"0 10 * * MON-Freitag"', "'FREITAG' is not a day of the week; write FRI"),
+    ('"0 10 * * MON-FRI"', '"0 10 * MAI *"', "'MAI' is not a month; write one of JAN, FEB, MAR, APR, MAY,"),
+    ('"0 10 * * MON-FRI"', '"0 10am * * *"', "'10AM' is not an hour"),
+    ('"0 10 * * MON-FRI"', '"10:00"', "has 1 field; write five"),
     ('"0 10 * * MON-FRI"', '"59/15 * * * *"', "single value"),
+    ("timeout: 10m}", "shift: [./deploy.sh]}", "shift has to be told how far: name {percent}"),
     ('"0 10 * * MON-FRI"', '"* * * * *"', "more than 288 times a day"),
     ('until: "14:00"', 'until: "2pm"', "is not an end; write it like 14:00, 24:00 or MON 00:00"),
+    ('until: "14:00"', "until: 14", '14 is not an end; write it in quotes, like "14:00"'),
+    ('until: "14:00"', "until: 14.30", '14.3 is not an end; write it in quotes, like "14:00"'),
+    ('until: "14:00"', "until: true", "true is not an end"),
+    ('until: "14:00"', "until: [14, 15]", "a list is not an end"),
+    ('until: "14:00"', 'until: "6:00"', "an hour has two digits, like 06:00"),
+    ('until: "14:00"', "until: MON 6:00", "an hour has two digits, like 06:00"),
     ('until: "14:00"', 'until: "14:00", for: 1h', "exactly one of until"),
     ("for: 8h}", "for: 400d}", "at most 366 days"),
     ("for: 8h}", "environments: []}", "should have at least 1 item"),
@@ -294,6 +312,11 @@ MISTAKES = [
         "DE has no subdivision 'XX'; its codes are",
     ),
     ("to: 2027-01-02T06:00", "to: 2026-12-20", "it ends (2026-12-20) no later than it begins (2026-12-20)"),
+    ("country: DE,", "country: Germany,", "'Germany' is not a country; write its ISO code in capitals"),
+    ("country: DE,", "country: de,", "'de' is not a country; write its ISO code in capitals, like DE"),
+    ("to: 2027-01-02T06:00", "to: 20270102", "20270102 is not a date or a time; write it like 2026-11-23"),
+    ("to: 2027-01-02T06:00", "to: [1]", "a list is not a date or a time"),
+    ("subdivision: BE", "days: [{date: 24, name: x}]", "24 is not a day; write it like 2026-12-24, or 12-24"),
     ("to: 2027-01-02T06:00", "to: 2027-02-30", "'2027-02-30' is not a date or a time"),
     ("from: 2026-12-20, to: 2027-01-02T06:00", "ics: missing.ics", "there is no file missing.ics"),
     ("from: 2026-12-20, to: 2027-01-02T06:00", "ics: 'ftp://x/y.ics'", "https, http or webcal addresses"),
@@ -485,7 +508,8 @@ def test_the_contract_is_a_valid_policy(tmp_path: Path) -> None:
     if not CONTRACT.is_file():
         pytest.skip(f"the contract is not beside this checkout: {CONTRACT.name}")
     (tmp_path / "freezes.ics").write_text(ICS)
-    contract = parse(CONTRACT.read_text(), "policy.yaml", GATES, tmp_path)
+    real = {name: gate.parameters for name, gate in REAL_GATES.items()}
+    contract = parse(CONTRACT.read_text(), "policy.yaml", real, tmp_path)
     found = contract.calendar.at(
         datetime(2026, 11, 26, 16, tzinfo=UTC), environment="production", service="checkout"
     )

@@ -38,7 +38,7 @@ REFUSED = [
     ("reqest catalogue", "Did you mean /deploy request"),
     ("constructor", "has no “constructor”"),
     ("<!everyone>", "has no"),
-    ("freeze", "not available in this version"),
+    ("stop-all", "not available in this version"),
 ]
 
 

@@ -7,7 +7,16 @@ from typing import Any
 from bot.domain.approval import Approval, ApprovalState, SecondFactor
 from bot.domain.artifact import Artifact
 from bot.domain.audit import Fact
-from bot.domain.change_request import Actor, ChangeRequest, Closing, Hold, Kind, RequestState, Start
+from bot.domain.change_request import (
+    Actor,
+    Attestation,
+    ChangeRequest,
+    Closing,
+    Hold,
+    Kind,
+    RequestState,
+    Start,
+)
 from bot.domain.deployment import Plan, Run, RunState
 from bot.domain.environment import Colour, EnvironmentState, MonitorState, Reading
 from bot.domain.evidence import Evidence, EvidenceKind
@@ -69,6 +78,15 @@ def full_request() -> ChangeRequest:
         asked_to_start=Actor(via="slack:T1/U02BO"),
         approved_at=AT,
         closing=Closing(code="cancelled", by=Actor(via="slack:T1/U01LIN", person="lin"), at=AT, reason="no"),
+        attested=(
+            Attestation(
+                item="On-call team briefed",
+                role="on-call-sre",
+                by=Actor(via="slack:T1/U03CY", person="cy"),
+                at=AT,
+                revision=2,
+            ),
+        ),
     )
 
 

@@ -158,6 +158,15 @@ class Calendar:
         """
         self._compiled.warm(block_of(_in_range(instant)))
 
+    def warm_rule(self, rule: Rule, instant: datetime) -> None:
+        """Work out when one more rule is in force, before `with_rules` is given it; for a thread in the background.
+
+        Raises:
+            ValueError: as `warm`.
+
+        """
+        self._compiled.spans(block_of(_in_range(instant)), rule)
+
     def _outside_rule(self, until: datetime | None) -> ActiveRule:
         return ActiveRule(
             name="outside-windows",

@@ -15,7 +15,6 @@ from bot.domain.calendar.effects import Effect
 from bot.domain.calendar.finding import NAMES_SHOWN, Finding, names
 from bot.domain.calendar.rule_spans import RuleSpans, union
 from bot.domain.calendar.rules import Rule, RuleKind, Scope
-from bot.domain.calendar.timeline import Timeline
 
 LOOKS = 1_500_000
 """How often a lint holds one rule against another, unless told otherwise: a second or two."""
@@ -137,7 +136,8 @@ def shadowed(
     budget: Budget,
 ) -> Iterator[Finding]:
     """Windows that open nothing in an environment, since prohibitions hold during all of their time."""
-    shadows = _Shadows(calendar, block_of(now), budget)
+    prohibiting = [rule for rule in calendar.rules if rule.effect is Effect.PROHIBIT]
+    shadows = _Shadows(calendar, block_of(now), budget, prohibiting)
     for rule in calendar.rules:
         if rule.kind is not RuleKind.WINDOW:
             continue
@@ -158,31 +158,32 @@ class _Shadows:
     calendar: Calendar
     block: int
     budget: Budget
-    _unions: dict[Timeline, list[datetime]] = field(default_factory=dict)
+    prohibiting: list[Rule]
+    _unions: dict[tuple[str, str | None], list[datetime]] = field(default_factory=dict)
 
     def hides(
         self, spans: Sequence[tuple[datetime, datetime]], environment: str, service: str | None
     ) -> bool:
         """Whether prohibitions hold there during all of the spans."""
-        line = self.calendar.compiled.timeline(self.block, environment, service)
-        if line not in self._unions:
-            edges = (zip(each.edges[::2], each.edges[1::2], strict=True) for each in _prohibiting(line))
-            self._unions[line] = union(sorted(chain.from_iterable(edges)))
-        edges_of = self._unions[line]
-        places = ((bisect_right(edges_of, start), stop) for start, stop in spans)
-        return all(place & 1 and edges_of[place] >= stop for place, stop in places)
+        place = (environment, service)
+        if place not in self._unions:
+            there = self._there(environment, service)
+            edges = (zip(each.edges[::2], each.edges[1::2], strict=True) for each in there)
+            self._unions[place] = union(sorted(chain.from_iterable(edges)))
+        edges_of = self._unions[place]
+        indices = ((bisect_right(edges_of, start), stop) for start, stop in spans)
+        return all(index & 1 and edges_of[index] >= stop for index, stop in indices)
 
     def names(
         self, spans: Sequence[tuple[datetime, datetime]], environment: str, service: str | None
     ) -> list[JsonValue]:
         """Of what prohibits then: enough to explain, where it is much."""
-        line = self.calendar.compiled.timeline(self.block, environment, service)
-        walk = Walk(self.budget, _prohibiting(line))
+        walk = Walk(self.budget, self._there(environment, service))
         for span in spans:
             if len(walk.used) >= NAMES_SHOWN or not walk.covers([span]):
                 break
         return names(walk.used)
 
-
-def _prohibiting(line: Timeline) -> list[RuleSpans]:
-    return [each for each in line.all_rules() if each.rule.effect is Effect.PROHIBIT]
+    def _there(self, environment: str, service: str | None) -> list[RuleSpans]:
+        applying = (rule for rule in self.prohibiting if rule.scope.covers(environment, service))
+        return [self.calendar.compiled.spans(self.block, rule) for rule in applying]

@@ -13,6 +13,7 @@ _WEEK: Final = timedelta(days=7)
 _MIDNIGHT: Final = time()
 _WEEKDAYS: Final = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 _SHAPE: Final = re.compile(r"(?:(?P<day>[A-Z]{3}) )?(?P<hour>\d{2}):(?P<minute>\d{2})", re.ASCII)
+_ONE_DIGIT: Final = re.compile(r"(?:^|\s)\d:\d\d$", re.ASCII)
 LONGEST_ELAPSED: Final = timedelta(days=366)
 """The longest `for` of a recurring rule."""
 
@@ -97,7 +98,8 @@ def parse_until(text: str) -> UntilTime | UntilWeekday:
     """
     match = _SHAPE.fullmatch(text.strip().upper())
     if match is None:
-        raise ValueError(f"{text!r} is not an end; write it like 14:00, 24:00 or MON 00:00")
+        hint = "; an hour has two digits, like 06:00" if _ONE_DIGIT.search(text) else ""
+        raise ValueError(f"{text!r} is not an end; write it like 14:00, 24:00 or MON 00:00{hint}")
     past = timedelta(hours=int(match["hour"]), minutes=int(match["minute"]))
     if int(match["minute"]) > 59 or past > _DAY:  # noqa: PLR2004 - minutes of an hour
         raise ValueError(f"{text!r} is not a time of day, which runs from 00:00 to 24:00")

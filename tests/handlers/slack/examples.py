@@ -137,7 +137,8 @@ def readiness(*outcomes: GateOutcome) -> Readiness:
     return Readiness(outcomes=outcomes, judged_at=NOW, policy_digest=DIGEST)
 
 
-READY, WAITING = readiness(*PASSED), readiness(*PASSED, CLOSED)
+READY = readiness(*PASSED)
+WAITING = replace(readiness(*PASSED, CLOSED), earliest=CLOSED.until)
 BLOCKED = readiness(
     *(o for o in PASSED if o.gate not in ("vulnerabilities", "environments-green")), VULNERABLE, RED_GATE
 )

@@ -16,6 +16,7 @@ from handlers.wording.notes import INCIDENT_NOTES, POLICY_NOTICES, REQUEST_NOTES
 from tests.handlers.slack.examples import (
     BLOCKED,
     EVERY_STATE,
+    HOUR,
     MINUTE,
     NOW,
     WAITING,
@@ -189,6 +190,17 @@ def test_why_shows_every_gate_with_its_evidence_within_slacks_limits(policy: Pol
         for n in range(300)
     )
     accepted_by_slack(details.render(Why(view=view(), outcomes=many, fresh=True), policy))
+
+
+def test_why_of_what_is_under_way_names_no_start_and_no_cure(policy: Policy) -> None:
+    shut = gate("calendar", "prohibited", Status.WAITING, until=NOW + HOUR, rules=[])
+    shown = text_of(
+        details.render(Why(view=view(EVERY_STATE["starting"]), outcomes=(shut,), fresh=True), policy)
+    )
+    assert "It has started, so no gate stops it any more. How far it is: `/deploy status DEP-42`" in shown
+    assert "Earliest start" not in shown
+    assert "→ It passes" not in shown
+    assert "waits" in shown
 
 
 def test_why_of_what_is_over_says_how_old_it_is(policy: Policy) -> None:

@@ -89,6 +89,19 @@ async def test_another_workspace_is_not_served(people: People, ledger: Ledger) -
     assert await requests(ledger) == []
 
 
+@pytest.mark.parametrize("text", ["help freeze", "freeze help", "FREEZE Help"])
+async def test_one_command_tells_how_it_is_written(text: str, people: People) -> None:
+    told = shown((await people.command(LIN, text)).body)
+    assert "/deploy freeze ENVIRONMENT|all" in told
+    assert "break-glass=yes" in told
+    assert "/deploy request" not in told
+
+
+async def test_help_about_what_is_no_command_names_the_nearest(people: People) -> None:
+    told = shown((await people.command(LIN, "help freze")).body)
+    assert "/deploy has no “freze”. Did you mean /deploy freeze?" in told
+
+
 @pytest.mark.parametrize(
     ("name", "text"), [("/deploy", ""), ("/deploy", "help"), ("/deploy", "HELP"), ("/env", "help")]
 )

@@ -110,7 +110,7 @@ async def test_the_form_declares_what_was_filled_in(people: People, ledger: Ledg
     assert "FRZ-1" in said
 
 
-async def test_a_form_that_nobody_touched_freezes_everything_until_it_is_lifted(
+async def test_a_form_in_which_no_place_is_chosen_freezes_everything_until_it_is_lifted(
     people: People, ledger: Ledger, stub: Stub
 ) -> None:
     await send(people, await form(people, stub), filled(environments=several()))
@@ -193,6 +193,18 @@ async def test_whoever_may_not_is_told_before_the_form_opens(
     assert "FRZ-1" in shown((await people.command(ADA, "freeze production Peak trading")).body)
 
 
+async def test_whoever_freezes_everything_is_told_what_it_does_not_reach(
+    people: People, context: SlackContext
+) -> None:
+    everywhere = "does not ask the calendar, so it does not reach there."
+    assert everywhere not in shown((await people.command(LIN, "freeze all It burns")).body)
+    assert isinstance(context.in_force, PolicyHolder)
+    without = POLICY.replace("environments:\n", "environments:\n  sketch: {kind: development}\n", 1)
+    context.in_force.policy = make_policy(without)
+    answer = shown((await people.command(LIN, "freeze all services=checkout It burns")).body)
+    assert f"sketch {everywhere}" in answer
+
+
 # In one line
 
 LINES = [
@@ -204,6 +216,8 @@ LINES = [
     ("production class=soft x", {"strength": FreezeClass.SOFT}),
     ("production break-glass=yes x", {"break_glass": True}),
     ("production to=4h x", {"begins_at": None, "ends_at": NOW + 4 * HOUR}),
+    ("production for=4h x", {"begins_at": None, "ends_at": NOW + 4 * HOUR, "reason": "x"}),
+    ("production until=4h x", {"ends_at": NOW + 4 * HOUR}),
     ("production x to=4h y", {"ends_at": NOW + 4 * HOUR, "reason": "x y"}),
     ('production to="2026-12-01T09:00" x', {"ends_at": datetime(2026, 12, 1, 14, tzinfo=UTC)}),
     ("production to=2026-12-01T09:00+01:00 x", {"ends_at": datetime(2026, 12, 1, 8, tzinfo=UTC)}),
@@ -224,6 +238,15 @@ def test_a_freeze_in_one_line(text: str, wanted: dict[str, Any], policy: Policy)
     assert {name: getattr(found, name) for name in wanted} == wanted
 
 
+def test_a_reason_in_quotes_may_begin_with_a_time(policy: Policy) -> None:
+    assert declaration('production "4h" is how long it took', policy, NOW).reason == "4h is how long it took"
+
+
+def test_the_form_begins_with_the_most_protected_environment(policy: Policy) -> None:
+    (first, *_) = freezing.render(policy, {})["blocks"]
+    assert [option["value"] for option in first["element"]["initial_options"]] == ["production"]
+
+
 def test_a_time_that_the_clock_shows_twice_ends_at_its_last(policy: Policy) -> None:
     found = declaration("production from=2026-11-01T01:30 to=2026-11-01T01:30 x", policy, NOW)
     assert found.begins_at == datetime(2026, 11, 1, 5, 30, tzinfo=UTC)
@@ -241,7 +264,11 @@ BAD_LINES = [
     ("production tO=4h to=5h x", "key-twice"),
     ("production to= x", "key-empty"),
     ("production fom=4h x", "unknown-freeze-key"),
+    ("production for=4h to=5h x", "key-twice"),
     ("production reason=x and more", "key-twice"),
+    ("production 4h the database moves", "freeze-word"),
+    ("production 18:00 the database moves", "freeze-word"),
+    ("production Soft for the audit", "freeze-word"),
 ]
 
 
@@ -344,6 +371,8 @@ async def test_an_id_without_a_reason_opens_the_form_with_it(people: People, stu
     await people.command(LIN, "freeze production Peak trading")
     await people.command(LIN, "freeze staging A demo")
     view = await form(people, stub, "unfreeze 2")
+    again = shown((await people.command(LIN, "unfreeze 2")).body)
+    assert "In a hurry: `/deploy unfreeze FRZ-2 reason…`" in again
     assert [o["value"] for o in view["blocks"][0]["element"]["options"]] == ["FRZ-2"]
 
 

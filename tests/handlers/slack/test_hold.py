@@ -98,7 +98,7 @@ def test_the_card_of_a_rollout_says_how_far_it_is_and_what_can_be_done(
 @pytest.mark.requirement("P6")
 def test_a_frozen_card_says_by_what_until_when_and_both_ways_out(policy: Policy) -> None:
     text = text_of(render(view(ROLLING, runs=(replace(RUN, frozen=(FREEZE,)),)), policy))
-    for words in ("FRZ-3 (Peak", "holds it since", "until <!date^", "/deploy unfreeze FRZ-3", BACK):
+    for words in ("FRZ-3 (Peak", "has held it since", "until <!date^", "/deploy unfreeze FRZ-3", BACK):
         assert words in text
 
 
@@ -118,7 +118,7 @@ def test_what_is_held_before_its_start_says_so_and_offers_to_resume(
     card = render(view(request(state=state, held=HELD, approved_at=NOW)), policy)
     accepted_by_slack(card)
     assert lines_of(card)[0].startswith("*‖ Held: checkout")
-    assert "ada holds it since" in text_of(card).lower()
+    assert "ada has held it since" in text_of(card).lower()
     assert buttons_of(card) == buttons
 
 

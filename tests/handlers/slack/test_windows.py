@@ -131,7 +131,7 @@ def test_a_reader_with_the_policys_clock_is_told_each_time_once() -> None:
 def test_without_windows_it_is_said_what_that_means() -> None:
     made = told(environment="staging")
     assert now_of(made) == "now: open for at least 400 days"
-    assert "No windows are set here: whatever nothing prohibits is allowed." in text_of(made)
+    assert "No windows are set here: it is open whenever nothing closes it." in text_of(made)
     assert "No freeze is ahead within 400 days." in text_of(made)
 
 
@@ -151,7 +151,10 @@ def test_a_freeze_until_it_is_lifted_a_soft_one_and_more_than_a_few() -> None:
     ]
     made = told(rules=rules)
     text = text_of(made)
-    assert now_of(made) == "now: frozen by FRZ-1: Data centre moves, no end within 400 days"
+    assert (
+        now_of(made)
+        == "now: frozen by FRZ-1: Data centre moves, until somebody lifts it: /deploy unfreeze FRZ-1"
+    )
     assert "Break-glass passes now." in text
     assert "*Next freeze* FRZ-2, break-glass does not pass\nfrom <!date^" in text
     assert "until it is lifted" in text

@@ -127,6 +127,13 @@ def test_a_closed_calendar_says_when_it_opens() -> None:
     rules = [{"name": "black-friday", "kind": "freeze", "effect": "prohibit", "reason": "Peak trading"}]
     frozen = gate("calendar", "prohibited", Status.WAITING, until=NOW + timedelta(days=8), rules=rules)
     assert line(frozen, now=NOW).text.startswith("closed by the freeze black-friday (Peak trading), opens ")
+    weekend = [{"name": "weekend", "kind": "restriction", "effect": "prohibit"}]
+    leads = gate(
+        "calendar", "prohibited", Status.WAITING, until=NOW + timedelta(days=8), rules=weekend, then=rules
+    )
+    assert line(leads, now=NOW).text.startswith(
+        "closed by the restriction weekend, then by the freeze black-friday (Peak trading), opens "
+    )
 
 
 @pytest.mark.requirement("K5")
@@ -218,7 +225,7 @@ def test_a_fetched_calendar_that_is_too_old_says_how_old_and_what_is_believed() 
 
     seen: dict[str, JsonValue] = {"fetched_at": ago(30 * HOUR), "stale_after": 86400, "problem": "http-503"}
     assert stale(**seen, stale=["bank-days", "x"]) == (
-        "the calendar bank-days was read 1 d 6 h ago (http-503), 1 d at most is believed; 1 more is too old"
+        "the calendar bank-days was read 1 d 6 h ago (it answers with HTTP 503), 1 d at most is believed; 1 more is too old"
     )
     assert stale() == "the calendar bank-days was never read"
     closed = gate(

@@ -50,6 +50,12 @@ def test_every_state_has_a_headline(name: str) -> None:
             "can be started from 2026-11-10T15:00:00Z (in 38 min); the requester is told then",
         ),
         ("approved", WAITING, Start(mode="next"), "starts by itself 2026-11-10T15:00:00Z (in 38 min)"),
+        (
+            "approved",
+            replace(WAITING, earliest=None),  # a warning without a reason is in the way by then
+            Start(mode="next"),
+            "starts by itself as soon as every gate passes, no earlier than 2026-11-10T15:00:00Z (in 38 min)",
+        ),
     ],
 )
 def test_what_happens_next_is_said(state: str, readiness: object, start: Start, said: str) -> None:

@@ -89,7 +89,7 @@ def said(request_: ChangeRequest, run: Run, command: str | None = BACK) -> list[
         (REQUEST, BETWEEN, ["Next: 50 % at 2026-11-10T15:05:00Z", "/deploy hold DEP-42"]),
         (REQUEST, replace(BETWEEN, state=RunState.CALLING), ["told to bring it to 50 %"]),
         (HELD, replace(BETWEEN, state=RunState.CALLING), ["to 50 %", "It is held after that"]),
-        (HELD, BETWEEN, ["ada holds it since 2026-11-10T15:00:00Z: “Errors”", "/deploy resume DEP-42"]),
+        (HELD, BETWEEN, ["ada has held it since 2026-11-10T15:00:00Z: “Errors”", "/deploy resume DEP-42"]),
         (
             REQUEST,
             replace(BETWEEN, frozen=(FREEZE,)),
@@ -132,7 +132,8 @@ def test_whatever_holds_it_the_way_back_is_at_hand() -> None:
 @pytest.mark.requirement("P6")
 def test_everything_that_holds_it_is_said() -> None:
     told = said(HELD, replace(UNJUDGED, frozen=(FREEZE, replace(FREEZE, rule="FRZ-4"))))
-    assert [line[0] for line in told] == ["‖"] * 4 + ["T"]
+    assert [line[0] for line in told] == ["‖"] * 4 + ["I"]
+    assert told[-1].startswith("It goes on once none of these holds it. To go back instead:")
 
 
 @pytest.mark.parametrize(
