@@ -174,4 +174,4 @@ async def test_what_the_form_refuses_stands_beside_its_field(stage: Stage) -> No
     assert "is past" in sent.errors["to"]
     sent = await stage.people.submit(LIN, {"to": "", "reason": "Peak trading", "class": "soft"})
     assert (sent.acknowledged, sent.errors) == (True, {})
-    await released(stage, "Frozen from now on: every environment", "Soft: what starts needs a reason")
+    await released(stage, "Frozen from now on: production", "Soft: what starts needs a reason")

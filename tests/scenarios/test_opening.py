@@ -76,8 +76,9 @@ async def test_when_a_freeze_ends_the_newest_that_was_approved_starts_and_nothin
 
 
 async def test_when_a_freeze_without_an_end_is_lifted_the_newest_that_was_approved_starts(
-    stage: Stage,
+    make_stage: Make,
 ) -> None:
+    stage = await make_stage(NO_CLOCK)
     ada = Asker(team="T1", user=ADA)
     policy = stage.policy()
     freeze = await declare(stage.ledger, policy, ada, Declaration(reason="Stocktaking"), key="declare")
