@@ -38,7 +38,7 @@ from bot.jobs.roll import Roll
 from bot.jobs.self_check import SelfCheck
 from bot.jobs.timers import timer_worker
 from bot.jobs.watch import Watch
-from bot.policy import Policy, PolicyError
+from bot.policy import Policy, PolicyError, unreadable
 from bot.ports import Clock
 from bot.settings import GateSettings, Settings
 from handlers.http.app import build_http
@@ -266,7 +266,11 @@ class Portcullis:
             policy = await asyncio.to_thread(load_policy, path)
         except PolicyError as error:
             log.warning("policy.refused", problems=[str(p) for p in error.problems])
-            await refuse(decider.ledger, decider.holder.policy, error)
+            await self._refuse(decider, error)
+            return False
+        except Exception as error:  # nobody waits for the task that a reload runs in: what stopped it is told
+            log.exception("policy.unreadable")
+            await self._refuse(decider, unreadable(str(path), error))
             return False
         before = decider.holder.policy
         try:
@@ -281,6 +285,12 @@ class Portcullis:
             loop.changed.set()
         log.info("policy.in-force", policy=policy.digest)
         return True
+
+    async def _refuse(self, decider: Decider, error: PolicyError) -> None:
+        try:
+            await refuse(decider.ledger, decider.holder.policy, error)
+        except Exception:
+            log.exception("policy.refusal-not-recorded")
 
     async def stop(self) -> None:
         """Stop taking commands, finish what is under way within a few seconds, close the database."""

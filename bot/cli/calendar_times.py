@@ -59,8 +59,10 @@ def day_or_instant(text: str, zone: "ZoneInfo") -> datetime:
     try:
         day = date.fromisoformat(text)
         return whole_days(day, day, zone)[0]
-    except (ValueError, OverflowError):
+    except ValueError:
         raise ValueError(f"{text!r} is not a date") from None
+    except OverflowError:
+        raise ValueError(f"{text!r} lies outside the years of the calendar") from None
 
 
 def rfc3339(moment: datetime | None) -> str | None:

@@ -14,7 +14,7 @@ from bot.domain.environment import EnvironmentStatus
 from bot.domain.evidence import Evidence, EvidenceKind
 from bot.domain.snapshot import RollbackFacts, Snapshot
 from bot.flows.colours import statuses
-from bot.flows.living_calendar import Living, living
+from bot.flows.living_calendar import Living, compiled, living
 from bot.policy import Policy
 from bot.ports import Clock, Deployers, Ledger, Registry, Transaction
 
@@ -32,7 +32,10 @@ class Collector:
         self._clock = clock
 
     async def collect(self, policy: Policy, request: ChangeRequest) -> Snapshot:
-        """All facts about `request` as of now. What cannot be reached is a fact too, never an exception."""
+        """All facts about `request` as of now. What cannot be reached is a fact too, never an exception.
+
+        What the calendar says of it is compiled by then, so that the transaction that decides does not have to.
+        """
         rows = await self._ledger.read(partial(_rows, policy=policy, request=request))
         evidence = rows.evidence
         target = running(evidence, request.environment)
@@ -40,9 +43,13 @@ class Collector:
         registry, rollback = await asyncio.gather(
             self._resolve(image, request.artifact.tag), self._rollback(request, image, target)
         )
+        taken_at = self._clock.now()
+        # Since it was asked for: whoever signed was told the window of that instant.
+        instants = (request.requested_at, taken_at, request.start.at or taken_at)
+        await compiled(rows.living.calendar, request.environment, request.service, *instants)
         return Snapshot(
             request=request,
-            taken_at=self._clock.now(),
+            taken_at=taken_at,
             evidence=evidence,
             registry=registry,
             rollback=rollback,

@@ -2,6 +2,7 @@
 change, when an approval arrives, and when a waiting gate said it would pass. What would start by itself lets what is
 newer go first, so that of several that wait for one opening the newest goes."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -53,7 +54,8 @@ async def judged(
     `acknowledged`.
     """
     snapshot = await collector.collect(policy, request)
-    return Judgement(snapshot, _earliest(policy, snapshot, now, acknowledged=acknowledged))
+    found = await asyncio.to_thread(_earliest, policy, snapshot, now, acknowledged=acknowledged)
+    return Judgement(snapshot, found)
 
 
 def _earliest(policy: Policy, snapshot: Snapshot, now: datetime, *, acknowledged: bool) -> Earliest:

@@ -1,6 +1,7 @@
 """The moments of a freeze: a day before, when it begins, when it ends. Told only while they are true, and told once."""
 
-from collections.abc import Container, Mapping, Sequence
+import asyncio
+from collections.abc import Container, Mapping
 from datetime import timedelta
 from typing import Final
 
@@ -10,7 +11,7 @@ from bot.domain.change_request import RequestState
 from bot.domain.freeze import Freeze, FreezeState, Moment, moments
 from bot.domain.owed import Timer
 from bot.flows import owing
-from bot.flows.freezes import Frozen, declared, standing
+from bot.flows.freezes import Frozen, Standing, declared, standing
 from bot.flows.living_calendar import status_of
 from bot.flows.rollouts import wake_rollouts
 from bot.policy import Policy
@@ -31,8 +32,8 @@ async def fire(ledger: Ledger, policy: Policy, subject: str) -> None:
     about, _, word = subject.rpartition("/")
     moment = Moment(word)
     if about.startswith(_POLICY):
-        ahead = await ledger.read(lambda tx: standing(tx, policy))
-        found = next((f for f in ahead if f.subject == about), None)
+        ahead, _ = await standing(ledger, policy)
+        found = ahead.by_subject.get(about)
         await ledger.write(lambda tx: _happen(tx, policy, found, moment))
         return
 
@@ -46,12 +47,12 @@ async def fire(ledger: Ledger, policy: Policy, subject: str) -> None:
 async def look_ahead(ledger: Ledger, policy: Policy) -> None:
     """Set the moments of the policy's freezes of the next two days, tell of one that is in force and was not told,
     and look again tomorrow. Runs daily, at each start, and when the policy or a feed changes."""
-    found = await ledger.read(lambda tx: standing(tx, policy))
+    found, now = await standing(ledger, policy)
+    near = await asyncio.to_thread(found.alive, now, now + LOOKS_AHEAD)
 
     def step(tx: Transaction) -> None:
-        there = {frozen.subject for frozen in found}
-        for frozen in found:
-            _look_at(tx, policy, frozen, there)
+        for frozen in near:
+            _look_at(tx, policy, frozen, found.by_subject)
         _ended_unheard(tx, policy, found)
         tx.schedule(Timer(kind=AHEAD, subject="policy", due_at=tx.now + EVERY))
 
@@ -76,13 +77,13 @@ def _look_at(tx: Transaction, policy: Policy, frozen: Frozen, there: Container[s
         set_timers(tx, frozen)
 
 
-def _ended_unheard(tx: Transaction, policy: Policy, found: Sequence[Frozen]) -> None:
+def _ended_unheard(tx: Transaction, policy: Policy, found: Standing) -> None:
     """Tell the end of what was told to have begun and is no more: cut short, called off, or dropped by the policy."""
     unread = {feed.name for feed in policy.feeds if not status_of(tx, feed).readable}  # nobody knows of these
     for name in _under_way(tx) - unread:
         told = dict(tx.place(f"{_POLICY}{name}", TOLD) or {})
         subject = str(told.pop("subject", ""))
-        frozen = next((f for f in found if f.subject == subject), None)
+        frozen = found.by_subject.get(subject)
         if frozen is not None and frozen.state(tx.now) is not FreezeState.ENDED:
             continue
         key = f"freeze:{subject}/{Moment.END}"

@@ -1,10 +1,16 @@
 """Every freeze that is in force or ahead, declared in Slack or standing in the policy, in one shape for the surfaces."""
 
-from collections.abc import Sequence
+import asyncio
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
+from heapq import merge
+from typing import Final
 
 from bot.domain.calendar import HORIZON, Effect, Rule, RuleKind, Scope
+from bot.domain.calendar.memory import Memory
 from bot.domain.freeze import UNTIL_LIFTED, Freeze, FreezeClass, FreezeState
 from bot.domain.refusal import Refusal
 from bot.flows.freeze_roles import lifters
@@ -14,6 +20,7 @@ from bot.policy import Policy
 from bot.ports import Ledger, Transaction
 
 LABEL = 200  # characters of an event's name that are kept
+_DAYS_KEPT: Final = 4  # and policies: today's, and the one before while it is asked by who began earlier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,17 +77,36 @@ def unfrozen(policy: Policy, environments: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in asked if name in known and calendar.NAME not in known[name].gates)
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The freezes of the policy, from its file and its feeds, from 400 days before a day to 400 days after it."""
+
+    stretches: tuple[Frozen, ...]
+    """In the order in which they begin."""
+    by_subject: Mapping[str, Frozen]
+
+    def alive(self, now: datetime, until: datetime) -> tuple[Frozen, ...]:
+        """What is in force at `now`, or begins before `until`."""
+        near = self.stretches[: bisect_left(self.stretches, until, key=lambda f: f.begins_at)]
+        return tuple(f for f in near if f.ends_at is None or now < f.ends_at)
+
+
 async def freezes(ledger: Ledger, policy: Policy) -> tuple[Frozen, ...]:
     """What is in force now and what is ahead, in the order in which it begins: declared freezes however far ahead,
     the policy's for 400 days."""
 
-    def query(tx: Transaction) -> tuple[Frozen, ...]:
-        found = [declared(freeze) for freeze in tx.freezes.since(tx.now)]
-        found += standing(tx, policy)
-        shown = [f for f in found if f.state(tx.now) in (FreezeState.SCHEDULED, FreezeState.ACTIVE)]
-        return tuple(sorted(shown, key=lambda f: (f.begins_at, f.name)))
+    def query(tx: Transaction) -> tuple[tuple[Rule, ...], datetime, list[Frozen]]:
+        return _rules(tx, policy), tx.now, [declared(freeze) for freeze in tx.freezes.since(tx.now)]
 
-    return await ledger.read(query)
+    rules, now, spoken = await ledger.read(query)
+    found = await _standing_of(rules, now)
+
+    def shown() -> tuple[Frozen, ...]:
+        alive = (f for f in spoken if f.state(now) in (FreezeState.SCHEDULED, FreezeState.ACTIVE))
+        ahead = found.alive(now, now + HORIZON)
+        return tuple(merge(sorted(alive, key=_order), ahead, key=_order))
+
+    return await asyncio.to_thread(shown)
 
 
 async def one_freeze(ledger: Ledger, policy: Policy, freeze_id: str) -> Frozen:
@@ -119,17 +145,42 @@ def declared(freeze: Freeze) -> Frozen:
     )
 
 
-def standing(tx: Transaction, policy: Policy) -> list[Frozen]:
-    """The freezes of the policy, from its file and its feeds, within 400 days of now. Events of one rule that touch
-    or overlap are one stretch: nothing ends where the next begins."""
-    spoken = [freeze.rule() for freeze in tx.freezes.since(tx.now - LOOKS_BACK)]
-    rules = [r for r in living(tx, policy).calendar.rules if r.kind is RuleKind.FREEZE and r not in spoken]
-    return [stretch for rule in rules for stretch in _stretches(rule, tx.now)]
+async def standing(ledger: Ledger, policy: Policy) -> tuple[Standing, datetime]:
+    """The freezes of the policy, and the instant of the transaction that read what they are made from. When they are
+    is worked out after it, in a thread: events that recur daily take a second."""
+    rules, now = await ledger.read(lambda tx: (_rules(tx, policy), tx.now))
+    return await _standing_of(rules, now), now
 
 
-def _stretches(rule: Rule, now: datetime) -> list[Frozen]:
+def _rules(tx: Transaction, policy: Policy) -> tuple[Rule, ...]:
+    spoken = {freeze.rule() for freeze in tx.freezes.since(tx.now - LOOKS_BACK)}
+    found = living(tx, policy).calendar.rules
+    return tuple(r for r in found if r.kind is RuleKind.FREEZE and r not in spoken)
+
+
+async def _standing_of(rules: tuple[Rule, ...], now: datetime) -> Standing:
+    key = (rules, now.astimezone(UTC).date())
+    work = partial(_STANDING.get, key, partial(_worked_out, *key))
+    return work() if _STANDING.knows(key) else await asyncio.to_thread(work)
+
+
+def _worked_out(rules: Sequence[Rule], day: date) -> Standing:
+    begins = datetime.combine(day, time(), UTC)
+    low, high = begins - HORIZON, begins + timedelta(days=1) + HORIZON
+    found = (_stretches(rule, low, high) for rule in rules)
+    # Merged, not sorted: a sort lets no other thread run until it is done, and the event loop is one.
+    stretches = tuple(merge(*found, key=_order))
+    return Standing(stretches, {f.subject: f for f in reversed(stretches)})
+
+
+def _order(frozen: Frozen) -> tuple[datetime, str]:
+    return frozen.begins_at, frozen.name
+
+
+def _stretches(rule: Rule, low: datetime, high: datetime) -> list[Frozen]:
+    """Events of one rule that touch or overlap are one stretch: nothing ends where the next begins."""
     found: list[tuple[datetime, datetime, str | None]] = []
-    for span in rule.source.spans(now - HORIZON, now + HORIZON):
+    for span in rule.source.spans(low, high):
         if found and span.start <= found[-1][1]:
             start, end, label = found[-1]
             found[-1] = (start, max(end, span.end), label or span.label)
@@ -150,3 +201,7 @@ def _standing(rule: Rule, start: datetime, end: datetime, label: str | None) -> 
         begins_at=start.astimezone(UTC),
         ends_at=None if end >= UNTIL_LIFTED else end.astimezone(UTC),
     )
+
+
+_STANDING: Final[Memory[tuple[tuple[Rule, ...], date], Standing]] = Memory(_DAYS_KEPT)
+"""What was worked out, by the rules and the day in UTC: a pure memory, shared by all threads."""

@@ -13,6 +13,7 @@ from bot.domain.refusal import Refusal
 from bot.flows import owing
 from bot.flows.asking import Asker, bounded_reason, known_request
 from bot.flows.count import may_fill_a_seat, not_an_author, seats_of
+from bot.flows.living_calendar import prepare
 from bot.flows.rollout_step import frozen_by
 from bot.flows.rollouts import run_of
 from bot.flows.run_end import way_back
@@ -74,6 +75,9 @@ async def resume(
     `not-held`, `frozen`, `not-yours-to-resume`, or why the asker may not judge a step.
     """
     actor = asker.actor(policy)
+    there = await ledger.read(lambda tx: tx.requests.get(request_id))
+    if there is not None:  # whoever may not resume is told what freezes it
+        await prepare(ledger, policy, there.environment, there.service)
 
     def step(tx: Transaction) -> Standing:
         request = known_request(tx, request_id)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from threading import Lock
 from typing import Final
 
-from bot.domain.calendar import Calendar, Rule
+from bot.domain.calendar import EARLIEST, LATEST, Calendar, CalendarVerdict, Effect, Rule, Verdict
 from bot.domain.canonical import sha256
 from bot.domain.feed import FeedState, FeedStatus
 from bot.policy import Policy
@@ -19,6 +19,10 @@ from bot.ports import Ledger, Transaction
 LOOKS_BACK: Final = timedelta(days=8)
 """Freezes that ended longer ago decide nothing any more: the longest look back is this week's strip."""
 _COPIES_KEPT: Final = 256
+_LOOKS_ON: Final = timedelta(days=31)
+"""Other gates than the calendar's send a decision this far ahead at most: a soak ends, say."""
+_MOST_STEPS: Final = 16
+"""So many instants after each other at which something closed changes are compiled for one decision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +35,63 @@ class Living:
 
 def living(tx: Transaction, policy: Policy) -> Living:
     """The calendar as of this transaction. To ask twice for the same rules compiles nothing anew."""
-    declared = (freeze.rule() for freeze in tx.freezes.since(tx.now - LOOKS_BACK))
-    rules = [rule for rule in declared if rule is not None]
+    fetched = []
     statuses = []
     for feed in policy.feeds:
         state = tx.feeds.get(feed.url)
         rule = None if state is None else _rule(tx, feed, state)
         if rule is not None:
-            rules.append(rule)
+            fetched.append(rule)
         statuses.append(_status(feed, state, readable=rule is not None))
-    return Living(policy.calendar.with_rules(rules), tuple(statuses))
+    spoken = (freeze.rule() for freeze in tx.freezes.since(tx.now - LOOKS_BACK))
+    declared = [rule for rule in spoken if rule is not None]
+    # In two layers: a freeze that is declared compiles itself alone, and nothing of what was fetched.
+    return Living(policy.calendar.with_rules(fetched).with_rules(declared), tuple(statuses))
+
+
+async def prepare(
+    ledger: Ledger, policy: Policy, environment: str, service: str, *instants: datetime
+) -> None:
+    """Have everything compiled that a decision about now and these instants will look at.
+
+    Before the transaction that decides: compiling takes up to seconds, and on PostgreSQL a transaction runs on the
+    event loop. Only what was declared between the two is compiled in it, which takes a few milliseconds.
+    """
+    calendar, now = await ledger.read(lambda tx: (living(tx, policy).calendar, tx.now))
+    await compiled(calendar, environment, service, now, *instants)
+
+
+async def compiled(calendar: Calendar, environment: str, service: str, *instants: datetime) -> None:
+    """Have compiled, in a thread, what a decision about these instants looks at. Nothing but a look where it is."""
+    asked = (*instants, min(max(instants), LATEST) + _LOOKS_ON)
+
+    def followed(*, compiles: bool) -> bool:
+        return all(_followed(calendar, environment, service, each, compiles=compiles) for each in asked)
+
+    if not followed(compiles=False):
+        await asyncio.to_thread(followed, compiles=True)
+
+
+def _followed(
+    calendar: Calendar, environment: str, service: str, instant: datetime, *, compiles: bool
+) -> bool:
+    """Look at an instant and, while it is closed then, at the end of what closes it. False where that is not to
+    compile anything, and would have to."""
+    at: datetime | None = instant
+    for _ in range(_MOST_STEPS):
+        if at is None or not EARLIEST <= at < LATEST:
+            break
+        if not (compiles or calendar.is_compiled(at, environment=environment, service=service)):
+            return False
+        at = _leads_to(calendar.at(at, environment=environment, service=service))
+    return True
+
+
+def _leads_to(verdict: CalendarVerdict) -> datetime | None:
+    if verdict.verdict is Verdict.PROHIBITED:
+        ends = (rule.until for rule in verdict.rules if rule.effect is Effect.PROHIBIT)
+        return verdict.next_change or max((end for end in ends if end is not None), default=None)
+    return verdict.next_allowed if verdict.verdict is Verdict.DISCOURAGED else None
 
 
 def status_of(tx: Transaction, feed: FeedRule) -> FeedStatus:

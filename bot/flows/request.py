@@ -13,7 +13,7 @@ from bot.domain.refusal import Refusal
 from bot.flows import owing
 from bot.flows.asking import Asker, bounded_reason, known, plain_text
 from bot.flows.collect import running
-from bot.flows.living_calendar import living
+from bot.flows.living_calendar import living, prepare
 from bot.gates import calendar
 from bot.policy import Policy
 from bot.ports import Ledger, Transaction
@@ -76,6 +76,7 @@ async def submit(ledger: Ledger, policy: Policy, ask: Ask) -> Submitted:
     text is no tag, or the same is asked for already.
     """
     wanted = _believed(policy, ask)
+    await _prepare(ledger, policy, wanted)
 
     def step(tx: Transaction) -> Submitted:
         seen = tx.remembered(ask.key)
@@ -95,6 +96,16 @@ async def submit(ledger: Ledger, policy: Policy, ask: Ask) -> Submitted:
         return replace(told, closed_at=closed, opens_at=opening.opens_at)
 
     return await ledger.write(step)
+
+
+async def _prepare(ledger: Ledger, policy: Policy, wanted: _Wanted) -> None:
+    if _asks_the_calendar(policy, wanted):
+        at = () if wanted.start.at is None else (wanted.start.at,)
+        await prepare(ledger, policy, wanted.environment, wanted.service, *at)
+
+
+def _asks_the_calendar(policy: Policy, wanted: _Wanted) -> bool:
+    return calendar.NAME in policy.environments[wanted.environment].gates
 
 
 def _believed(policy: Policy, ask: Ask) -> _Wanted:
@@ -160,7 +171,7 @@ class _Opening:
 def _opening(tx: Transaction, policy: Policy, wanted: _Wanted) -> _Opening:
     """A request for an instant is judged for that instant; it is taken, and told when it can really start."""
     at = wanted.start.at or tx.now
-    if calendar.NAME not in policy.environments[wanted.environment].gates:
+    if not _asks_the_calendar(policy, wanted):
         return _Opening(at)
     verdict = living(tx, policy).calendar.at(at, environment=wanted.environment, service=wanted.service)
     if verdict.verdict is not Verdict.PROHIBITED:

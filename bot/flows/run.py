@@ -15,6 +15,7 @@ import structlog
 from bot.domain.audit import Fact
 from bot.domain.deployment import WHOLE, Run, RunResult, RunState
 from bot.flows import owing
+from bot.flows.living_calendar import prepare
 from bot.flows.rollout_step import next_call, reached
 from bot.flows.run_end import deployment_evidence, end_request
 from bot.policy import Policy
@@ -31,6 +32,7 @@ async def carry_out(ledger: Ledger, deployers: Deployers, policy: Policy, run_id
     run = await ledger.read(lambda tx: tx.runs.get(run_id))
     if run is None or run.state.is_over:
         return
+    await prepare(ledger, policy, run.environment, run.service)
     deployer = deployers.of(run.service)
     if run.state is RunState.CALLING:
         call, result = run, await _found_after_a_crash(deployer, run)

@@ -1,6 +1,7 @@
 """When could this go out: the earliest instant at which everything known passes, and what stands before it (P6, P12).
 Nothing is written and nothing is asked for."""
 
+import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -74,7 +75,10 @@ async def when(ledger: Ledger, policy: Policy, collector: Collector, clock: Cloc
         snapshot = await ledger.read(partial(_of_the_place, policy=policy, request=request))
     else:
         snapshot = await collector.collect(policy, request)
-    judged = _judged(policy, snapshot, clock.now(), with_artifact=artifact is not None)
+    # In a thread: the calendar may have to be compiled, and what takes long to judge must hold nobody up.
+    judged = await asyncio.to_thread(
+        _judged, policy, snapshot, clock.now(), with_artifact=artifact is not None
+    )
     return When(
         service=wanted.service,
         environment=wanted.environment,

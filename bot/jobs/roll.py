@@ -62,5 +62,5 @@ class Roll:
 
 
 def _compile(calendar: Calendar, now: datetime) -> None:
-    calendar.warm(now + AHEAD)
-    calendar.warm(now)  # last: it is what stays where both are more than is kept
+    calendar.warm(now)
+    calendar.warm(now + AHEAD, ahead=True)

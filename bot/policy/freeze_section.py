@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
 
 from bot.domain.calendar import Fixed, Source, Span, end_instant, start_instant, whole_days
+from bot.domain.freeze import UNTIL_LIFTED
 from bot.policy.feeds import REFRESH, SHORTEST_REFRESH, STALE_AFTER, check_address, is_address
 from bot.policy.ics import IcsFile, load_ics
 from bot.policy.problems import shown
@@ -27,6 +28,7 @@ _MOMENT: Final = re.compile(
     r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d)?)?", re.ASCII | re.IGNORECASE
 )
 _DATE_LENGTH: Final = len("2026-11-23")
+_FIRST_YEAR, _LAST_YEAR = 1900, 9998  # beyond them, an offset could lead out of the years that there are
 
 
 def _moment(value: object) -> object:
@@ -54,7 +56,7 @@ class Freeze(ScopedRule):
     begins: Annotated[Moment | None, Field(alias="from")] = None
     """A date (its first instant) or a wall-clock time; with an offset, an instant."""
     ends: Annotated[Moment | None, Field(alias="to")] = None
-    """Exclusive. A date means its midnight, like DTEND in iCalendar."""
+    """Exclusive. A date means its midnight, like DTEND in iCalendar; one in the year 9999 means without an end."""
     ics: Text | None = None
     """The path of an iCalendar file, relative to the folder of the policy, or an address that it is fetched from."""
     refresh: PositiveDuration | None = None
@@ -77,6 +79,18 @@ class Freeze(ScopedRule):
     def holds(self) -> bool:
         """Whether it holds the next step of a rollout that is under way."""
         return self.effect == "prohibit" and self.in_flight != "finish"
+
+    @field_validator("begins", "ends")
+    @classmethod
+    def _of_our_years(cls, value: date | datetime | None, info: ValidationInfo) -> date | datetime | None:
+        if value is None or _FIRST_YEAR <= value.year <= _LAST_YEAR:
+            return value
+        if info.field_name == "ends" and value.year > _LAST_YEAR:  # until further notice
+            return value
+        raise ValueError(
+            f"{_written(value)} does not lie between the years {_FIRST_YEAR} and {_LAST_YEAR}; "
+            "a freeze without an end ends on 9999-12-31"
+        )
 
     @field_validator("ics")
     @classmethod
@@ -128,7 +142,8 @@ class Freeze(ScopedRule):
 
     def _span(self, begins: date | datetime, ends: date | datetime, zone: ZoneInfo) -> Span:
         own = self.zone(zone)
-        return Span(_instant(begins, own, end=False), _instant(ends, own, end=True))
+        end = UNTIL_LIFTED if ends.year > _LAST_YEAR else _instant(ends, own, end=True)
+        return Span(_instant(begins, own, end=False), end)
 
     def source(self, zone: ZoneInfo, files: Mapping[str, IcsFile]) -> Source:
         """When it is in force; `zone` is the policy's, `files` are the iCalendar files that were read."""

@@ -103,6 +103,10 @@ def parse_ics(content: bytes, name: str, *, strict: bool = False) -> IcsFile:
         raise ValueError(f"{name} has more than {LARGEST} bytes")
     try:
         read = read_events(content, strict=strict)
-    except (ValueError, OverflowError) as error:
+    except ValueError as error:
         raise ValueError(f"{name} is not a usable calendar: {error}") from error
+    except OverflowError as error:
+        raise ValueError(
+            f"{name} is not a usable calendar: it has a time that lies outside the years 1 to 9999"
+        ) from error
     return IcsFile(name, sha256(content), read.events, read.skipped, read)

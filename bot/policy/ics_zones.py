@@ -16,8 +16,11 @@ from bot.policy.types import zone as iana
 MOST_TRANSITIONS: Final = 2_000
 """Of one zone between 1960 and 2100: two a year are 280."""
 MOST_ZONES: Final = 50
+MOST_OFFSETS: Final = 256
+"""Of one zone: a file of the tz database counts them in a byte."""
 _FIRST: Final = datetime(1960, 1, 1)  # noqa: DTZ001 - a wall-clock time
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_EDGES: Final = (datetime(1, 1, 2), datetime(9999, 12, 30))  # noqa: DTZ001 - an offset leads out of neither
 _RARE: Final = {"MONTHLY", "YEARLY"}
 _Transition = tuple[
     datetime, timedelta, timedelta
@@ -103,7 +106,8 @@ def _onsets(part: Component) -> list[_Transition]:
         walls |= set(_recurring(rule, start, before).walls(max(start.wall, _FIRST), LAST))
         if len(walls) > MOST_TRANSITIONS:
             raise ValueError(f"changes more than {MOST_TRANSITIONS} times")
-    return [(instant(wall, UTC) - before, before, after) for wall in walls if wall.year < LAST.year]
+    ours = (wall for wall in walls if wall.year < LAST.year)
+    return [(instant(_shifted(wall, -before), UTC), before, after) for wall in ours]
 
 
 def _recurring(rule: Property, start: Moment, before: timedelta) -> Recurrence:
@@ -115,8 +119,14 @@ def _recurring(rule: Property, start: Moment, before: timedelta) -> Recurrence:
     until = None
     if "UNTIL" in parts:
         last = moment(Property("UNTIL", {}, parts["UNTIL"], rule.line), _no_zone)
-        until = last.wall + before if last.zone is not None else last.wall
+        until = _shifted(last.wall, before) if last.zone is not None else last.wall
     return recurrence(rule.value, start.wall, until=until)
+
+
+def _shifted(wall: datetime, by: timedelta) -> datetime:
+    """The time moved by an offset; what stands for the beginning or the end of time goes on standing for it."""
+    first, last = _EDGES
+    return min(max(wall, first), last) + by
 
 
 def _offset(part: Component, name: str) -> timedelta:
@@ -133,6 +143,8 @@ def _no_zone(_: str) -> ZoneInfo:
 def _as_zone(name: str, transitions: Sequence[_Transition]) -> ZoneInfo:
     """A zone of the standard library, read from the bytes that a file of the tz database would have (RFC 8536)."""
     offsets = sorted({each for _, before, after in transitions for each in (before, after)})
+    if len(offsets) > MOST_OFFSETS:
+        raise ValueError(f"the time zone {name[:80]} has more than {MOST_OFFSETS} offsets from UTC")
     first = offsets.index(transitions[0][1])
     offsets[0], offsets[first] = (
         offsets[first],

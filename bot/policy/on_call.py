@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
+from bot.domain.calendar import LATEST
 from bot.domain.checklist import Item
 from bot.domain.crons import Cron
 from bot.domain.rotation import EPOCH, MOST_HANDOFFS_PER_DAY, Rotation
@@ -43,6 +44,8 @@ def _countable(cron: Cron) -> Cron:
 def _after_epoch(value: date) -> date:
     if value < EPOCH:
         raise ValueError(f"a rotation cannot start before {EPOCH.isoformat()}")
+    if value >= LATEST.date():
+        raise ValueError(f"a rotation cannot start after {LATEST.year - 1}")
     return value
 
 

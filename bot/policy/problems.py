@@ -52,6 +52,13 @@ class PolicyError(Exception):
         super().__init__("\n".join(map(str, self.problems)))
 
 
+def unreadable(file: str, error: Exception) -> PolicyError:
+    """What stopped the reading without being told by the file's own rules: a fault of ours, told all the same."""
+    said = (str(error).splitlines() or [""])[0][:200]
+    why = f"{type(error).__name__}: {said}" if said else type(error).__name__
+    return PolicyError([Problem(file, 1, f"the policy could not be read ({why})")])
+
+
 def explained(model: type[BaseModel], error: ValidationError) -> ValidationError:
     """The same errors, each worded as a sentence for whoever writes the policy."""
     return ValidationError.from_exception_data(

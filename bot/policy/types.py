@@ -25,6 +25,8 @@ from bot.policy.suggestions import meant
 
 NAME_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
 
+_LONGEST_ZONE: Final = 100
+"""Characters of a name; no zone has half as many, and one of thousands would be walked folder by folder."""
 _NO_PLACE: Final = re.compile(r"[A-Za-z]{2,5}|(?:[A-Za-z]{1,5})?[+-]\d.*", re.ASCII)
 """An abbreviation or an offset: the zone with the nearest name is seldom the one that is meant."""
 
@@ -77,6 +79,8 @@ def zone(name: str) -> ZoneInfo:
     """
     if name.lower() in {"localtime", "factory", "posixrules"}:  # what these mean depends on the machine
         raise ValueError(f"{name!r} is not an IANA time zone; write a place, such as Europe/Berlin, or UTC")
+    if len(name) > _LONGEST_ZONE:
+        raise ValueError(f"'{name[:40]}…' is not an IANA time zone; no name of one is that long")
     try:
         return ZoneInfo(name)
     except (LookupError, ValueError, OSError) as error:

@@ -182,6 +182,14 @@ def _no_gate(finding: Finding, facts: Facts, _: When) -> str:
     )
 
 
+def _fixed_zone(_: Finding, facts: Facts, __: When) -> str:
+    zone = facts.text("zone")
+    return (
+        f"The zone {zone} never changes its clocks, so in summer its rules come an hour later than in {facts.text('place')}; "
+        f"write {facts.text('place')} if that is not meant, or {facts.text('like')} to say that it is."
+    )
+
+
 def _not_examined(_: Finding, __: Facts, ___: When) -> str:
     return "The calendar is too large to be examined wholly: rules that change nothing may be among those not named here."
 
@@ -227,6 +235,7 @@ SENTENCES: Final[Mapping[str, Sentence]] = MappingProxyType(
         "covered": _covered,
         "window-shadowed": _shadowed,
         "no-gate": _no_gate,
+        "fixed-zone": _fixed_zone,
         "not-examined": _not_examined,
     }
 )

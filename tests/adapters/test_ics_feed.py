@@ -78,6 +78,12 @@ async def test_what_did_not_change_is_not_sent_again(fetcher: IcsFetcher, serve:
         (answering(GOOD, 206), "http-206"),
         (answering(b""), "empty"),
         (answering(b" \r\n\xef\xbb\xbf"), "not-a-calendar"),
+        (
+            answering(
+                GOOD.replace(b":20260310", b";TZID=" + b"A/" * 1000 + b"B:20260310T120000\r\nDURATION:PT1H")
+            ),
+            "not-a-calendar",
+        ),
         (answering(b"<!DOCTYPE html><title>Log in</title>", Content_Type="text/plain"), "html"),
         (answering(GOOD, Content_Type="text/html; charset=utf-8"), "html"),
         (answering(gzip.compress(GOOD), Content_Encoding="gzip"), "compressed"),

@@ -209,6 +209,7 @@ def test_now_is_understood(host: Any, policy: Path, monkeypatch: pytest.MonkeyPa
         (["--at", "2026-02-30T14:00:00Z"], "is not a time"),
         (["--at", "1900-01-01T00:00:00Z"], "outside the years"),
         (["--at", "0001-01-01T00:00:00+14:00"], "outside the years"),
+        (["--at", "9999-12-31T23:59:59-12:00"], "outside the years"),
         (["--at", "2026-07-07T14:00:00Z", "--service", "chekout"], "did you mean 'checkout'?"),
         (["--at", "2026-07-07T14:00:00Z", "--ledger", "--fetch"], "not allowed with"),
     ],

@@ -112,6 +112,14 @@ def test_what_is_worth_knowing_alone_is_exit_0(host: Any) -> None:
     assert ended.status == (1 if any(codes.values()) else 0)
 
 
+def test_the_zone_est_is_told_once_where_the_calendar_stands(host: Any) -> None:
+    text = EVERY_KIND.replace("timezone: America/New_York", "timezone: EST")
+    found = [each for each in lint(host, text, "--json").json["findings"] if each["code"] == "fixed-zone"]
+    assert [(each["line"], each["grave"], each["facts"]["place"]) for each in found] == [
+        (text.splitlines().index("calendar:") + 1, False, "America/New_York")
+    ]
+
+
 def test_a_policy_without_a_calendar_leaves_everything_open(host: Any) -> None:
     text = EVERY_KIND[: EVERY_KIND.index("calendar:\n  windows")]
     ended = lint(host, text)
@@ -215,6 +223,7 @@ def test_bad_input_is_one_clear_error_with_its_line(
         ('freezes: [{name: empty, from: "2026-12-01", to: "2026-12-01"}]', "no later than it begins"),
         ('freezes: [{name: half, from: "2026-12-01"}]', "both from and to"),
         ('freezes: [{name: none, from: "2026-02-30", to: "2026-03-01"}]', "2026-02-30"),
+        ('freezes: [{name: dawn, from: "0001-01-01", to: "2026-03-01"}]', "between the years 1900 and 9998"),
         ("freezes: [{name: file, ics: nowhere.ics}]", "there is no file nowhere.ics"),
         ("freezes: [{name: odd, ics: 'ftp://example.com/x.ics'}]", "https, http or webcal"),
         ("holidays: [{country: XX}]", "XX"),
@@ -242,7 +251,17 @@ def test_a_zone_that_does_not_exist_is_told_with_its_line(host: Any) -> None:
     assert "America/New_York" in ended.err
 
 
-@pytest.mark.parametrize("now", ["soon", "2026-11-21", "2026-11-21T12:00:00", "1900-01-01T00:00:00Z"])
+@pytest.mark.parametrize(
+    "now",
+    [
+        "soon",
+        "2026-11-21",
+        "2026-11-21T12:00:00",
+        "1900-01-01T00:00:00Z",
+        "0001-01-01T00:00:00Z",
+        "9999-12-31T23:59:59Z",
+    ],
+)
 def test_a_now_that_is_none_is_exit_2(host: Any, now: str) -> None:
     (host.folder / "policy.yaml").write_text(EVERY_KIND, encoding="utf-8")
     ended = host.call("calendar", "lint", "--now", now)

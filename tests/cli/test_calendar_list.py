@@ -112,6 +112,9 @@ def test_an_empty_result_says_so_beside_the_output(host: Any, policy: Path, *, a
         ("tomorrow", "2026-03-01", "not a time"),
         ("2026-07-12T00:00", "2026-07-13", "no offset"),
         ("1900-01-01", "1900-01-02", "outside the years"),
+        ("0001-01-01", "2026-03-01", "outside the years"),
+        ("2026-03-01", "9999-12-31", "outside the years"),
+        ("2026-03-01", "9999-12-31T23:59:59-12:00", "outside the years"),
     ],
 )
 def test_a_range_that_cannot_be_listed_is_exit_2(
@@ -120,6 +123,14 @@ def test_a_range_that_cannot_be_listed_is_exit_2(
     ended = ask(host, start, end)
     assert (ended.status, ended.out) == (2, "")
     assert message in ended.err
+
+
+def test_a_freeze_to_the_year_9999_is_listed_without_an_end(host: Any, policy: Path) -> None:
+    name = "closed"
+    (line,) = (each for each in POLICY.splitlines() if f"name: {name}," in each)
+    policy.write_text(POLICY.replace(line, line.replace("2029-01-01", "9999-12-31")))
+    ended = ask(host, "2090-07-14", "2090-07-15", "--kind", "freeze", "--environment", "staging")
+    assert ended.out.startswith("Thu 2026-01-01 00:00 EST – until lifted")
 
 
 def test_an_unknown_kind_is_exit_2(host: Any, policy: Path) -> None:

@@ -57,6 +57,18 @@ def test_problems_go_to_standard_error_and_the_exit_status_is_2(
     assert (answer["ok"], [each["line"] for each in answer["problems"]]) == (False, [2, 4])
 
 
+def test_what_stops_the_reading_otherwise_is_one_line_and_no_traceback(
+    sound: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(path: Path) -> None:
+        raise RecursionError("maximum recursion depth exceeded")
+
+    monkeypatch.setattr("bot.flows.reload_policy.load_policy", broken)
+    assert run("check", "--policy", sound) == 2
+    why = "RecursionError: maximum recursion depth exceeded"
+    assert capsys.readouterr().err == f"{sound}:1: the policy could not be read ({why})\n"
+
+
 def test_a_missing_file_is_a_wrong_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("check", "--policy", tmp_path / "none.yaml") == 2
     assert "none.yaml:1: cannot be read" in capsys.readouterr().err

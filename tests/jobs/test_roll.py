@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -70,10 +70,10 @@ async def test_a_failure_is_logged_and_the_loop_goes_on(
     failing = True
     warm = Calendar.warm
 
-    def fails(self: Calendar, instant: object) -> None:
+    def fails(self: Calendar, instant: datetime, *, ahead: bool = False) -> None:
         if failing:
             raise MemoryError
-        warm(self, instant)  # type: ignore[arg-type]
+        warm(self, instant, ahead=ahead)
 
     monkeypatch.setattr(Calendar, "warm", fails)
 

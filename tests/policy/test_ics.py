@@ -18,7 +18,7 @@ from bot.policy.document import LARGEST
 from bot.policy.ics import IcsFile, load_ics, parse_ics
 from bot.policy.ics_events import MOST_EVENTS, MOST_RECURRING
 from bot.policy.ics_recurrence import recurrence
-from bot.policy.ics_zones import MOST_ZONES
+from bot.policy.ics_zones import MOST_OFFSETS, MOST_ZONES
 
 pytestmark = pytest.mark.requirement("P6")
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -227,6 +227,29 @@ def test_an_iana_name_is_the_zone_of_the_database_whatever_the_file_says() -> No
     assert found(calendar(wrong, event("DTSTART;TZID=Europe/Berlin:20260201T100000", "DURATION:PT1H"))) == [
         "02-01T09:00/02-01T10:00"
     ]
+
+
+@pytest.mark.parametrize("offset", ["+1400", "+0500", "-1200"])
+@pytest.mark.parametrize("until", ["", ";UNTIL=99991231T235959Z"])
+def test_a_zone_may_begin_and_end_with_time_itself(offset: str, until: str) -> None:
+    """Some programs write 00010101T000000 as the onset of a zone."""
+    zone = zone_called("Custom", offset, f"FREQ=YEARLY;BYMONTH=10;BYDAY=-1SU{until}")
+    content = calendar(zone.replace("DTSTART:16010101", "DTSTART:00010101"), WINTER_AND_SUMMER)
+    assert found(content) == found(calendar(zone, WINTER_AND_SUMMER))
+
+
+def offsets(count: int) -> str:
+    """A zone with so many offsets from UTC, each an onset of its own."""
+    halves = (
+        f"BEGIN:STANDARD\r\nDTSTART:{1970 + n // 12}{n % 12 + 1:02}01T000000\r\n"
+        f"TZOFFSETFROM:+{n // 60:02}{n % 60:02}\r\nTZOFFSETTO:+{(n + 1) // 60:02}{(n + 1) % 60:02}\r\nEND:STANDARD\r\n"
+        for n in range(count - 1)
+    )
+    return f"BEGIN:VTIMEZONE\r\nTZID:Custom\r\n{''.join(halves)}END:VTIMEZONE\r\n"
+
+
+def test_a_zone_may_have_as_many_offsets_as_a_zone_can() -> None:
+    assert len(found(calendar(offsets(MOST_OFFSETS), WINTER_AND_SUMMER))) == 2
 
 
 def test_an_empty_calendar_is_one() -> None:
@@ -456,6 +479,12 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "a zone without rules": (
         lambda: calendar("BEGIN:VTIMEZONE\nTZID:Custom\nEND:VTIMEZONE\n", WINTER_AND_SUMMER), "whose definition is empty",
+    ),
+    "a zone with more offsets than a zone can have": (
+        lambda: calendar(offsets(MOST_OFFSETS + 1), WINTER_AND_SUMMER), "the time zone Custom has more than 256 offsets from UTC",
+    ),
+    "a zone of hundreds of folders": (
+        lambda: calendar(event(f"DTSTART;TZID={'A/' * 1000}B:20260310T100000", "DURATION:PT1H")), "names the unknown time zone A/A/",
     ),
     "a zone that is days away": (
         lambda: calendar(zone_called("Custom", "+3000"), WINTER_AND_SUMMER), "no offset that any zone has",

@@ -11,6 +11,8 @@ from jsonschema import Draft202012Validator
 from pydantic import BaseModel, Field
 
 from bot.domain.calendar import Verdict
+from bot.domain.calendar.lint import lint
+from bot.domain.freeze import UNTIL_LIFTED
 from bot.gates import GATES as REAL_GATES
 from bot.policy import Monitor, Policy, PolicyError, json_schema, load, parse
 from bot.policy.difference import differences
@@ -146,6 +148,9 @@ contacts: {primary: ada}
 """
 
 
+LAST_YEARS = datetime(2094, 6, 1, tzinfo=UTC)
+
+
 def policy(text: str = POLICY, base: Path = Path("/nowhere")) -> Policy:
     return parse(text, "policy.yaml", GATES, base)
 
@@ -225,6 +230,11 @@ MISTAKES = [
         "'UTC+2' is not an IANA time zone; write a place, such as",
     ),
     ("timezone: Europe/Berlin", "timezone: localtime", "is not an IANA time zone"),
+    (
+        "timezone: Europe/Berlin",
+        f"timezone: {'A/' * 1000}B",
+        f"timezone: '{'A/' * 20}…' is not an IANA time zone; no name of one is that long",
+    ),
     ("timezone: Europe/Berlin", "timezone: ../../etc/passwd", "is not an IANA time zone"),
     ("version: 1", "version: 2", "2 is not one of 1"),
     ("organization: acme", "organisation: acme", "unknown key 'organisation'; did you mean 'organization'?"),
@@ -315,6 +325,14 @@ MISTAKES = [
     ("country: DE,", "country: Germany,", "'Germany' is not a country; write its ISO code in capitals"),
     ("country: DE,", "country: de,", "'de' is not a country; write its ISO code in capitals, like DE"),
     ("to: 2027-01-02T06:00", "to: 20270102", "20270102 is not a date or a time; write it like 2026-11-23"),
+    ("from: 2026-12-20", "from: 0001-01-01", "0001-01-01 does not lie between the years 1900 and 9998"),
+    (
+        "from: 2026-12-20",
+        "from: 0001-01-01T00:00:00+14:00",
+        "from: 0001-01-01T00:00:00+14:00 does not lie between the years 1900 and 9998; a freeze without an end ends on",
+    ),
+    ("from: 2026-12-20", "from: 9999-12-31", "from: 9999-12-31 does not lie between the years 1900 and 9998"),
+    ("to: 2027-01-02T06:00", "to: 1899-12-31", "to: 1899-12-31 does not lie between the years 1900 and 9998"),
     ("to: 2027-01-02T06:00", "to: [1]", "a list is not a date or a time"),
     ("subdivision: BE", "days: [{date: 24, name: x}]", "24 is not a day; write it like 2026-12-24, or 12-24"),
     ("to: 2027-01-02T06:00", "to: 2027-02-30", "'2027-02-30' is not a date or a time"),
@@ -326,6 +344,7 @@ MISTAKES = [
         "there is no person 'bob'; did you mean 'bo'?",
     ),
     ('handoff: "0 9 * * MON"', 'handoff: "* * * * *"', "fires more than hourly"),
+    ('handoff: "0 9 * * MON"', 'handoff: "0 9 * * MON", starts: 9999-12-31', "cannot start after 2096"),
     (
         "on_call: primary, person: ada]",
         "on_call: primry, person: ada]",
@@ -384,6 +403,48 @@ def test_the_digest_names_the_meaning_and_not_the_layout(tmp_path: Path) -> None
     first = policy(with_file, tmp_path).digest
     (tmp_path / "f.ics").write_text(ICS.replace("20261224", "20261225"))
     assert policy(with_file, tmp_path).digest != first
+
+
+@pytest.mark.requirement("P6")
+@pytest.mark.parametrize(
+    "to",
+    [
+        "9999-01-01",
+        "9999-12-31",
+        "9999-12-31T12:00",
+        "9999-12-31T23:59:00-12:00",
+        "9999-12-31T23:59:59+14:00",
+    ],
+)
+def test_a_freeze_to_the_year_9999_has_no_end(to: str) -> None:
+    frozen = policy(POLICY.replace("to: 2027-01-02T06:00", f"to: {to}"))
+    (rule,) = (rule for rule in frozen.calendar.rules if rule.name == "year-end")
+    assert [span.end for span in rule.source.spans(LAST_YEARS, UNTIL_LIFTED)] == [UNTIL_LIFTED]
+    at = frozen.calendar.at(LAST_YEARS, environment="staging")
+    assert [each.until for each in at.rules if each.name == "year-end"] == [None]
+    found = lint(frozen.calendar, environments=[*frozen.environments], services=[], now=LAST_YEARS)
+    assert ("freeze-past", "year-end") not in {(each.code, each.rule) for each in found}
+
+
+@pytest.mark.requirement("P6")
+@pytest.mark.parametrize(
+    "edges", ["from: 1900-01-01, to: 9998-12-31T23:59:00-12:00", "from: 9998-12-30, to: 9998-12-31"]
+)
+def test_a_freeze_of_the_first_and_last_years_is_like_any_other(edges: str) -> None:
+    frozen = policy(POLICY.replace("from: 2026-12-20, to: 2027-01-02T06:00", edges))
+    at = frozen.calendar.at(LAST_YEARS, environment="staging")
+    assert ("year-end" in {each.name for each in at.rules}) is edges.startswith("from: 1900")
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+def test_an_own_day_of_the_first_and_last_year_is_no_crash(day: str) -> None:
+    far = policy(
+        POLICY.replace("subdivision: BE", f"subdivision: BE, days: [{{date: {day}, name: Far}}]")
+    ).calendar
+    for year in (1972, 2026, 2096):
+        at = datetime(year, 6, 1, tzinfo=UTC)
+        assert far.at(at, environment="staging").at == at
+        assert lint(far, environments=["staging"], services=[], now=at) is not None
 
 
 ICS = """\
@@ -450,6 +511,7 @@ def test_an_icalendar_file_freezes_whole_days_and_hours(tmp_path: Path) -> None:
             "DTSTART;TZID=Mars/Olympus:20260707T100000",
             "unknown time zone Mars/Olympus",
         ),
+        ("DTSTART:20260707T100000", f"DTSTART;TZID={'A/' * 1000}B:20260707T100000", "unknown time zone A/A/"),
         ("DTSTART:20260707T100000", "DTSTART:soon", "event 'Migration'"),
         ("BEGIN:VCALENDAR", "Dear all,", "not a usable calendar"),
         ("PRODID", "X-PADDING:" + "x" * 1_100_000 + "\nPRODID", "more than"),

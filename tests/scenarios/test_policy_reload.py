@@ -1,8 +1,12 @@
 """A policy is changed while the bot runs: a bad one changes nothing, a good one is in force, audited and told."""
 
+from pathlib import Path
+
 import pytest
 
+from bot import wiring
 from bot.domain.change_request import RequestState
+from bot.policy import Policy
 from tests.scenarios.hands import ADA, DEPLOYMENTS, LIN
 from tests.scenarios.stage import GOOD, Stage
 
@@ -57,6 +61,25 @@ async def test_a_policy_file_that_is_gone_leaves_the_old_one_in_force(stage: Sta
     await stage.message(DEPLOYMENTS, "was refused")
     request = await stage.ask(f"catalogue {GOOD} ticket=CHG-1")
     await stage.card(request, "Approve")
+
+
+@pytest.mark.requirement("D1")
+async def test_a_policy_that_cannot_be_read_for_any_other_reason_is_refused_and_told(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(path: Path) -> Policy:
+        raise OverflowError("date value out of range")
+
+    before = stage.policy().digest
+    monkeypatch.setattr(wiring, "load_policy", broken)
+    assert not await reload(stage)
+    await stage.message(
+        DEPLOYMENTS, "was refused", "stays in force", "the policy could not be read", "OverflowError"
+    )
+    (refused,) = await stage.entries("policy.refused")
+    assert refused["facts"]["in_force"] == before
+    assert stage.bot is not None
+    assert stage.bot.decider.holder.policy.digest == before
 
 
 @pytest.mark.requirement("P9")

@@ -67,7 +67,7 @@ class Calendar:
         timeline = self._compiled.timeline(block_of(at), environment, service)
         segments = timeline.segments
         index = segments.index(at)
-        active = list(timeline.active(at))
+        active = timeline.active(at)
         rules = [rule for _, rule in active]
         if timeline.has_windows and not any(rule.kind is RuleKind.WINDOW for rule in rules):
             rules.append(self._outside_rule(timeline.opening(at)))
@@ -76,12 +76,12 @@ class Calendar:
             at=at,
             environment=environment,
             service=service,
-            verdict=Verdict.of(segments.effects[index]),
+            verdict=Verdict.of(segments.effect(index)),
             break_glass=all(passes for passes, rule in active if rule.effect is Effect.PROHIBIT),
             rules=worst_first(rules, at),
             next_change=within(following, at),
-            next_allowed=_first(segments, segments.next_allowed[index], at),
-            next_preferred=_first(segments, segments.next_preferred[index], at),
+            next_allowed=_first(segments, segments.next_allowed(index), at),
+            next_preferred=_first(segments, segments.next_preferred(index), at),
         )
 
     def stretches(
@@ -123,7 +123,7 @@ class Calendar:
                 if begin >= last:
                     break
                 following = segments.starts[index + 1] if index + 1 < len(segments.starts) else last
-                yield begin, min(following, last), Verdict.of(segments.effects[index])
+                yield begin, min(following, last), Verdict.of(segments.effect(index))
 
     def occurrences(
         self, start: datetime, end: datetime, *, environment: str | None = None, service: str | None = None
@@ -146,17 +146,22 @@ class Calendar:
         ]
         return sorted(found, key=lambda each: (each.start, each.end))
 
-    def warm(self, instant: datetime) -> None:
+    def warm(self, instant: datetime, *, ahead: bool = False) -> None:
         """Compile every scope that the rules tell apart for the block of 400 days around an instant.
 
         For a thread in the background, so that whoever asks first does not wait. Where the rules tell more
-        scopes apart than are kept, those with the names that come first.
+        scopes apart than are kept, those with the names that come first. `ahead`: for an instant that nobody asks
+        about yet, so only while it pushes out nothing that is kept.
 
         Raises:
             ValueError: for a naive instant, or one outside [EARLIEST, LATEST).
 
         """
-        self._compiled.warm(block_of(_in_range(instant)))
+        self._compiled.warm(block_of(_in_range(instant)), gently=ahead)
+
+    def is_compiled(self, instant: datetime, *, environment: str, service: str | None = None) -> bool:
+        """Whether `at` would answer at once. Raises ValueError as `at`."""
+        return self._compiled.is_compiled(block_of(_in_range(instant)), environment, service)
 
     def warm_rule(self, rule: Rule, instant: datetime) -> None:
         """Work out when one more rule is in force, before `with_rules` is given it; for a thread in the background.

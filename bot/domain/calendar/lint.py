@@ -13,7 +13,7 @@ from bot.domain.calendar.compiled import LATEST, TIMELINES_KEPT, block_of
 from bot.domain.calendar.coverage import Coverage, coverage
 from bot.domain.calendar.effects import Verdict
 from bot.domain.calendar.finding import Finding, instant, names, wall
-from bot.domain.calendar.lint_clocks import clock_findings
+from bot.domain.calendar.lint_clocks import clock_findings, fixed_zones
 from bot.domain.calendar.lint_cover import LOOKS, Budget, clipped, covered, shadowed
 from bot.domain.calendar.rules import Rule, RuleKind
 from bot.domain.calendar.spans import Fixed, Holidays, Recurring, utc
@@ -43,7 +43,7 @@ def lint(
 
     """
     start = utc(now)
-    end = min(start + HORIZON, LATEST - timedelta.resolution)
+    end = start + min(HORIZON, LATEST - timedelta.resolution - start)  # no sum leads out of all years
     budget = Budget(looks)
     places = {rule.name: place for place, rule in reversed(list(enumerate(calendar.rules)))}
     about_rules = chain(
@@ -54,6 +54,7 @@ def lint(
     )
     return [
         *_closed(calendar, environments, services, start),
+        *fixed_zones(calendar.rules),
         *sorted(about_rules, key=lambda found: places.get(found.rule or "", -1)),
         *([Finding("not-examined", None, None, {}, grave=False)] if budget.left <= 0 else []),
     ]

@@ -1,7 +1,7 @@
 """What a change of the clocks does to a recurring rule: starts and ends that are skipped, doubled or moved."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from bot.domain.calendar.finding import Finding, instant, wall
 from bot.domain.calendar.rules import Rule
-from bot.domain.calendar.spans import Recurring
+from bot.domain.calendar.spans import Holidays, Recurring
 from bot.domain.calendar.until import Elapsed, UntilTime, UntilWeekday
 from bot.domain.crons import firings, wall_times
 from bot.domain.wall_clock import local, real_instants, start_instant
@@ -22,7 +22,18 @@ _SECOND: Final = timedelta(seconds=1)
 _PROBE: Final = timedelta(hours=12)  # no zone changes its offset twice within days
 _FIRST_LOOK: Final = timedelta(days=2)
 _SHOWN: Final = 2
+_FIXED: Final = {"EST": ("America/New_York", "America/Panama"), "MST": ("America/Denver", "America/Phoenix")}
+"""Old names of zones that never change their clocks, by the place that was probably meant and one that never does
+either. HST is not among them: Hawaii never does."""
 Case = tuple[str, Mapping[str, JsonValue]]
+
+
+def fixed_zones(rules: Iterable[Rule]) -> Iterator[Finding]:
+    """Each zone that people take for one with summer time, once, however many rules are in it."""
+    zones = {rule.source.zone.key for rule in rules if isinstance(rule.source, Recurring | Holidays)}
+    for zone in sorted(zones & _FIXED.keys()):
+        place, like = _FIXED[zone]
+        yield Finding("fixed-zone", None, None, {"zone": zone, "place": place, "like": like}, grave=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,13 @@
 """The public holidays of a country, from the `holidays` package, in one language whatever the host's locale is."""
 
+import warnings
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from typing import Final
 
 _LANGUAGE: Final = "en_US"
+_PARTIAL: Final = "Requested Holidays are available only from"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,7 @@ def check_country(country: str, subdivision: str | None) -> None:
     """Raise ValueError with a sentence for a country or subdivision that nobody has a list of holidays for."""
     import holidays  # late here and below: it takes long, and many a policy names no country
 
+    _expect_gaps()
     known = holidays.list_supported_countries(include_aliases=True)
     if country not in known:
         raise ValueError(f"no holidays are known for the country {country!r}; write its ISO code, such as US")
@@ -37,6 +40,7 @@ def public_holidays(country: str, subdivision: str | None, year: int) -> tuple[P
     """The list of a year, ascending; empty where the country's list does not reach that year."""
     import holidays
 
+    _expect_gaps()
     asked = holidays.country_holidays(country, subdiv=subdivision)
     if not asked.start_year <= year <= asked.end_year:
         return ()  # the package would say so in a warning, which is no answer
@@ -51,3 +55,10 @@ def public_holidays(country: str, subdivision: str | None, year: int) -> tuple[P
         PublicHoliday(day, str(name), estimated=estimate is not None and estimate in str(name))
         for day, name in sorted(listed.items())
     )
+
+
+def _expect_gaps() -> None:
+    """Keep off standard error what the package warns of for India outside 2001 to 2035: its Hindu days are not known
+    then. A filter for that text alone, since to catch warnings around a call is not safe among threads; it stands only
+    once, however often it is set."""
+    warnings.filterwarnings("ignore", _PARTIAL, UserWarning)

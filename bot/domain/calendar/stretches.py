@@ -54,7 +54,7 @@ def _cut(timeline: Timeline, outside: ActiveRule, at: datetime, active: dict[int
         found.append(replace(outside, until=timeline.opening(at)))
     return Cut(
         start=at,
-        verdict=Verdict.of(timeline.segments.effects[timeline.segments.index(at)]),
+        verdict=Verdict.of(timeline.segments.effect(timeline.segments.index(at))),
         rules=worst_first(found, at),
         in_force=tuple((index, rule.reason) for index, rule in in_order),
     )

@@ -1,6 +1,8 @@
 """All the rules of one scope compiled to a line of segments, read by bisection."""
 
-from bisect import bisect_right
+import operator
+import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,26 +15,39 @@ from bot.domain.calendar.rule_spans import RuleSpans
 from bot.domain.calendar.rules import RuleKind
 
 _ZERO_AND_ONE: Final = bytes.maketrans(b"01", b"\x00\x01")
+_EFFECTS: Final = tuple(Effect)
+_ALLOWED: Final = re.compile(bytes((0x5B, Effect.PREFER, Effect.ALLOW, 0x5D)))  # [..]: one of the two
+_AT_LEAST: Final = {worst: bytes(max(each, worst) for each in range(256)) for worst in Effect}
+_SORTED_AT_ONCE: Final = 4096
+"""So many changes are sorted at once: sorting lets no other thread run, and the event loop is one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Segments:
-    """The verdict's effect between two instants: `effects[i]` holds from `starts[i]` to the next start."""
+    """The verdict's effect between two instants: `effects[i]` holds from `starts[i]` to the next start, and differs
+    from its neighbours."""
 
     starts: Sequence[datetime]
-    effects: Sequence[Effect]
-    next_allowed: Sequence[int | None]
-    """For each segment the first one from it on that is allowed or preferred."""
-    next_preferred: Sequence[int | None]
-
-    @classmethod
-    def of(cls, starts: Sequence[datetime], effects: Sequence[Effect]) -> "Segments":
-        """With the places of the next ones worked out."""
-        return cls(starts, effects, _next(effects, Effect.ALLOW), _next(effects, Effect.PREFER))
+    effects: bytes
+    """The numbers of the effects: they take little room, and are searched and cut as one."""
 
     def index(self, instant: datetime) -> int:
         """The index of the segment that holds the instant, which must not lie before the first start."""
         return bisect_right(self.starts, instant) - 1
+
+    def effect(self, index: int) -> Effect:
+        """What holds in a segment."""
+        return _EFFECTS[self.effects[index]]
+
+    def next_allowed(self, index: int) -> int | None:
+        """The first segment from this one on that is allowed or preferred."""
+        found = _ALLOWED.search(self.effects, index)
+        return None if found is None else found.start()
+
+    def next_preferred(self, index: int) -> int | None:
+        """The first segment from this one on that is preferred."""
+        found = self.effects.find(Effect.PREFER, index)
+        return None if found < 0 else found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +59,8 @@ class Timeline:
     """
 
     rules: Sequence[RuleSpans]
+    places: Sequence[int]
+    """The places of `rules` in the policy."""
     segments: Segments
     cells: Sequence[datetime]
     masks: Sequence[int]
@@ -51,23 +68,41 @@ class Timeline:
     """The instants at which a window opens while none is open."""
     has_windows: bool
     under: "Timeline | None" = None
-    """A timeline whose rules hold as well; these here, which come after, then only restrict."""
+    """A timeline whose rules hold as well; these here then only restrict."""
+
+    @property
+    def weight(self) -> int:
+        """How many entries it keeps of its own: each takes about eight bytes."""
+        return len(self.segments.starts) + len(self.cells) + len(self.masks)
 
     def all_rules(self) -> list[RuleSpans]:
         """Its rules and those of the timeline under it, in the order of the policy."""
-        return [*(self.under.all_rules() if self.under else ()), *self.rules]
+        return [rule for _, rule in sorted(self.placed(), key=operator.itemgetter(0))]
 
-    def active(self, at: datetime) -> Iterator[tuple[bool, ActiveRule]]:
-        """The rules in force at the instant, in the order of the policy, and whether break-glass passes each."""
+    def placed(self) -> Iterator[tuple[int, RuleSpans]]:
+        """The same with their places, in no order."""
         if self.under is not None:
-            yield from self.under.active(at)
+            yield from self.under.placed()
+        yield from zip(self.places, self.rules, strict=True)
+
+    def active(self, at: datetime) -> list[tuple[bool, ActiveRule]]:
+        """The rules in force at the instant, in the order of the policy, and whether break-glass passes each."""
+        found = list(self.in_force(at))
+        if self.under is not None:
+            found.sort(key=operator.itemgetter(0))
+        return [(passes, rule) for _, passes, rule in found]
+
+    def in_force(self, at: datetime) -> Iterator[tuple[int, bool, ActiveRule]]:
+        """What `active` says with the places of the rules, in no order."""
+        if self.under is not None:
+            yield from self.under.in_force(at)
         mask = self.masks[bisect_right(self.cells, at) - 1]
         if mask:
             chosen = f"{mask:b}"[::-1].encode().translate(_ZERO_AND_ONE)
-            for each in compress(self.rules, chosen):
+            for place, each in compress(zip(self.places, self.rules, strict=True), chosen):
                 found = each.active(at)
                 if found is not None:
-                    yield each.rule.break_glass, found
+                    yield place, each.rule.break_glass, found
 
     def opening(self, at: datetime) -> datetime | None:
         """The first opening after an instant at which no window is open."""
@@ -75,63 +110,82 @@ class Timeline:
         return self.openings[place] if place < len(self.openings) else None
 
 
-def compile_timeline(
-    rules: Sequence[RuleSpans], outside: Effect, low: datetime, middle: datetime, high: datetime
-) -> Timeline:
-    """Sweep over every start and end in [low, high) and keep the instants at which something changes.
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The instants between which a timeline is compiled; which rules are in force is kept up to `middle`."""
 
-    Which rules are in force is kept up to `middle`.
-    """
+    low: datetime
+    middle: datetime
+    high: datetime
+
+
+def compile_timeline(
+    rules: Sequence[RuleSpans], places: Sequence[int], outside: Effect, frame: Frame
+) -> Timeline:
+    """Sweep over every start and end in the frame and keep the instants at which something changes."""
     lattice = _Lattice.of(rules, outside)
-    mask, changes = _changes(rules, low, high)
-    starts, effects = [low], [lattice.worst(mask)]
-    cells, masks, same = [low], [mask], {mask: mask}
+    mask = sum(1 << index for index, each in enumerate(rules) if bisect_right(each.edges, frame.low) & 1)
+    starts, effects = [frame.low], bytearray((lattice.worst(mask),))
+    cells, masks, same = [frame.low], [mask], {mask: mask}
     openings = []
-    for instant in sorted(changes):
+    for instant, changed in _changes(rules, frame):
         opened = not mask & lattice.windows
-        mask ^= changes[instant]
+        mask ^= changed
         mask = same.setdefault(mask, mask)  # weeks look alike, so one number serves many cells
         if opened and mask & lattice.windows:
             openings.append(instant)
-        if instant < middle:
+        if instant < frame.middle:
             cells.append(instant)
             masks.append(mask)
         worst = lattice.worst(mask)
-        if worst is not effects[-1]:
+        if worst != effects[-1]:
             starts.append(instant)
             effects.append(worst)
-    segments = Segments.of(starts, effects)
-    return Timeline(rules, segments, cells, masks, openings, has_windows=bool(lattice.windows))
+    segments = Segments(starts, bytes(effects))
+    return Timeline(rules, places, segments, cells, masks, openings, has_windows=bool(lattice.windows))
 
 
-def overlay(under: Timeline, extra: Sequence[RuleSpans], middle: datetime, high: datetime) -> Timeline:
-    """The timeline with more restrictions on top, which takes no look at the rules under them."""
-    low = under.segments.starts[0]
-    own = compile_timeline(extra, Effect.ALLOW, low, middle, high)
+def overlay(under: Timeline, extra: Sequence[RuleSpans], places: Sequence[int], frame: Frame) -> Timeline:
+    """The timeline with more restrictions on top. What they leave alone is taken over as it is."""
+    own = compile_timeline(extra, places, Effect.ALLOW, frame)
+    segments = _restricted(under.segments, own.segments)
+    return Timeline(extra, places, segments, own.cells, own.masks, under.openings, under.has_windows, under)
+
+
+def _restricted(under: Segments, own: Segments) -> Segments:
+    """The worse of the two everywhere. Where nothing restricts, `own` says `allow`, and `under` may say `prefer`."""
     starts: list[datetime] = []
-    effects: list[Effect] = []
-    for instant in sorted({*under.segments.starts, *own.segments.starts}):
-        below, above = (line.effects[line.index(instant)] for line in (under.segments, own.segments))
-        # Where nothing restricts, the line on top says `allow`, and what lies under it may say `prefer`.
-        worst = max(below, above) if above > Effect.ALLOW else below
-        if not effects or worst is not effects[-1]:
-            starts.append(instant)
-            effects.append(worst)
-    segments = Segments.of(starts, effects)
-    return Timeline(extra, segments, own.cells, own.masks, under.openings, under.has_windows, under)
+    effects = bytearray()
+    for index, (begin, worst) in enumerate(zip(own.starts, own.effects, strict=True)):
+        last = index + 1 == len(own.starts)
+        first = under.index(begin)
+        end = len(under.starts) if last else bisect_left(under.starts, own.starts[index + 1], first)
+        instants = [begin, *under.starts[first + 1 : end]]
+        found = under.effects[first:end]
+        if worst > Effect.ALLOW:
+            found = found.translate(_AT_LEAST[_EFFECTS[worst]])
+            differs = [True, *map(operator.ne, found[1:], found)]
+            instants, found = list(compress(instants, differs)), bytes(compress(found, differs))
+        same = bool(effects) and effects[-1] == found[0]
+        starts += instants[same:]
+        effects += found[same:]
+    return Segments(starts, bytes(effects))
 
 
-def _changes(rules: Sequence[RuleSpans], low: datetime, high: datetime) -> tuple[int, dict[datetime, int]]:
-    """The rules in force at `low`, and for each later instant those that begin or end there, as bits."""
-    mask, changes = 0, dict[datetime, int]()
-    for index, each in enumerate(rules):
-        bit = 1 << index
-        for edge in each.edges:
-            if edge <= low:
-                mask ^= bit
-            elif edge < high:
+def _changes(rules: Sequence[RuleSpans], frame: Frame) -> Iterator[tuple[datetime, int]]:
+    """The instants after `low` at which rules begin or end, ascending, and those rules as bits."""
+    count = 1 + sum(len(each.edges) for each in rules) // _SORTED_AT_ONCE
+    seen = [bisect_right(each.edges, frame.low) for each in rules]
+    for number in range(1, count + 1):
+        end = frame.low + (frame.high - frame.low) * number / count
+        changes = dict[datetime, int]()
+        for index, each in enumerate(rules):
+            bit, first = 1 << index, seen[index]
+            seen[index] = bisect_left(each.edges, end, first)
+            for edge in each.edges[first : seen[index]]:
                 changes[edge] = changes.get(edge, 0) ^ bit
-    return mask, changes
+        for edge in sorted(changes):
+            yield edge, changes[edge]
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,14 +220,3 @@ class _Lattice:
 
 def _bits(chosen: Iterable[bool]) -> int:
     return sum(1 << index for index, each in enumerate(chosen) if each)
-
-
-def _next(effects: Sequence[Effect], at_worst: Effect) -> list[int | None]:
-    """For each segment the index of the first one from it on whose effect is no worse."""
-    found: list[int | None] = [None] * len(effects)
-    following: int | None = None
-    for index in range(len(effects) - 1, -1, -1):
-        if effects[index] <= at_worst:
-            following = index
-        found[index] = following
-    return found

@@ -3,12 +3,17 @@
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from threading import Barrier, Lock
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot.domain.calendar import (
     HORIZON,
@@ -20,12 +25,16 @@ from bot.domain.calendar import (
     Scope,
     Span,
     Verdict,
+    compiled,
+    timeline,
 )
 from bot.domain.calendar.compiled import EARLIEST, TIMELINES_KEPT
 from bot.domain.calendar.memory import Memory
+from bot.domain.calendar.rule_spans import RuleSpans
 
 NOW = datetime(2026, 7, 7, 11, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+EFFECTS = tuple(Effect)
 
 
 @dataclass(frozen=True)
@@ -179,11 +188,105 @@ def test_warming_compiles_every_scope_so_that_nobody_waits() -> None:
     assert (asked.total(), len(calendar.compiled._timelines)) == before == (10, 11)
 
 
-def test_warming_more_scopes_than_are_kept_ends() -> None:
-    rules, _ = many(TIMELINES_KEPT + 20)
+def test_every_scope_of_two_blocks_is_kept_however_many_services_the_rules_name() -> None:
+    rules, asked = many(2 * TIMELINES_KEPT)
+    calendar = Calendar(rules, Effect.PROHIBIT)
+    for at in (NOW, NOW + HORIZON):
+        calendar.warm(at)
+    before = asked.total()
+    for index in range(2 * TIMELINES_KEPT):
+        for at in (NOW, NOW + HORIZON):
+            assert calendar.is_compiled(at, environment="e", service=f"s{index}")
+            calendar.at(at, environment="e", service=f"s{index}")
+    assert asked.total() == before == 4 * TIMELINES_KEPT
+
+
+@pytest.mark.parametrize("limit", ["MOST_TIMELINES", "HEAVIEST"])
+def test_warming_ends_where_more_is_told_apart_than_fits_and_keeps_what_is_needed_now(
+    monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    rules, _ = many(20)
+    whole = Calendar(rules, Effect.PROHIBIT)
+    whole.warm(NOW)
+    weight = whole.compiled._timelines._weight
+    monkeypatch.setattr(compiled, limit, {"MOST_TIMELINES": 30, "HEAVIEST": weight + weight // 2}[limit])
     calendar = Calendar(rules, Effect.PROHIBIT)
     calendar.warm(NOW)
-    assert len(calendar.compiled._timelines) == TIMELINES_KEPT
+    calendar.warm(NOW + HORIZON, ahead=True)
+    assert all(calendar.is_compiled(NOW, environment="e", service=f"s{index}") for index in range(20))
+    assert calendar.is_compiled(NOW + HORIZON, environment="e")
+    assert len(calendar.compiled._timelines) <= 32
+    assert calendar.compiled._timelines._weight <= weight + weight // 2 or limit == "MOST_TIMELINES"
+    monkeypatch.setattr(compiled, limit, {"MOST_TIMELINES": 5, "HEAVIEST": weight // 4}[limit])
+    small = Calendar(rules, Effect.PROHIBIT)
+    small.warm(NOW)
+    assert 1 <= len(small.compiled._timelines) <= 8
+
+
+def test_a_services_own_rules_are_swept_over_alone_on_top_of_those_that_all_share(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    swept: list[int] = []
+    sweep = timeline.compile_timeline
+
+    def counting(rules: Sequence[RuleSpans], *rest: Any) -> timeline.Timeline:
+        swept.append(len(rules))
+        return sweep(rules, *rest)
+
+    for module in (compiled, timeline):
+        monkeypatch.setattr(module, "compile_timeline", counting)
+    own, asked = many(3)
+    calendar = Calendar(
+        [*(restriction(f"all{hour}", Counted(hour, asked)) for hour in range(20)), *own], Effect.PROHIBIT
+    )
+    for service in ("s0", "s1", "s2", "another"):
+        calendar.at(NOW, environment="e", service=service)
+    assert swept == [20, 1, 1, 1]
+    frozen = calendar.with_rules([freeze("FRZ-1", NOW, NOW + HOUR)])
+    frozen.at(NOW, environment="e", service="s0")
+    assert swept == [20, 1, 1, 1, 1]
+
+
+@pytest.mark.requirement("P12")
+def test_rules_of_a_service_and_rules_of_all_are_told_in_the_order_of_the_policy() -> None:
+    hour, service = Counted(NOW.hour), Scope(services=frozenset({"s"}))
+    names = ["a", "b", "c", "d", "e"]
+    rules = [
+        restriction(name, hour, service if name in "bd" else Scope(environments=frozenset({"e"})))
+        for name in names
+    ]
+    found = Calendar(rules, Effect.PROHIBIT)
+    assert [rule.name for rule in found.at(NOW, environment="e", service="s").rules] == names
+    assert [rule.name for rule in found.at(NOW, environment="e").rules] == ["a", "c", "e"]
+    (now,) = found.stretches(NOW, NOW + HOUR / 2, environment="e", service="s")
+    assert [rule.name for rule in now.rules] == names
+
+
+@given(st.lists(st.tuples(st.integers(0, 23), st.integers(1, 30), st.sampled_from(EFFECTS), st.booleans())))
+def test_what_is_compiled_in_layers_holds_as_if_compiled_at_once(
+    drawn: list[tuple[int, int, Effect, bool]],
+) -> None:
+    def rules(scope: Scope) -> list[Rule]:
+        return [
+            Rule(
+                name=str(index),
+                kind=RuleKind.WINDOW if effect <= Effect.ALLOW else RuleKind.RESTRICTION,
+                effect=effect,
+                source=Fixed((Span(NOW + start * HOUR, NOW + (start + length) * HOUR),)),
+                scope=scope if own and effect > Effect.ALLOW else Scope(),
+            )
+            for index, (start, length, effect, own) in enumerate(drawn)
+        ]
+
+    layers = Calendar(rules(Scope(services=frozenset({"s"}))), Effect.DISCOURAGE)
+    whole = Calendar(rules(Scope()), Effect.DISCOURAGE)
+    for hour in range(-1, 55):
+        asked = NOW + hour * HOUR
+        assert layers.at(asked, environment="e", service="s") == whole.at(asked, environment="e", service="s")
+    ends = (NOW - HOUR, NOW + 60 * HOUR)
+    assert layers.stretches(*ends, environment="e", service="s") == whole.stretches(
+        *ends, environment="e", service="s"
+    )
 
 
 @pytest.mark.requirement("P12")
@@ -230,6 +333,25 @@ def test_what_was_asked_least_lately_is_forgotten_first_even_when_it_is_nothing(
     for key in "abacab":
         ask(key)
     assert made == ["a", "b", "c", "b"]
+
+
+def test_what_is_too_heavy_together_is_forgotten_from_the_oldest_on_and_the_last_one_is_kept() -> None:
+    memory: Memory[str, int] = Memory(10, weigh=lambda made: made, heaviest=10)
+    for key, weight in (("a", 4), ("b", 4), ("c", 4)):
+        memory.get(key, partial(int, weight))
+    assert [memory.knows(key) for key in "abc"] == [False, True, True]
+    assert not memory.has_room(1)
+    memory.get("huge", lambda: 99)
+    assert [memory.knows(key) for key in ("b", "c", "huge")] == [False, False, True]
+    memory.get("light", lambda: 1)
+    assert [memory.knows(key) for key in ("huge", "light")] == [False, True]
+    assert memory.has_room(1)
+
+
+def test_what_is_being_made_is_not_known_yet() -> None:
+    memory: Memory[str, bool] = Memory(2)
+    assert memory.get("a", lambda: memory.knows("a")) is False
+    assert memory.knows("a")
 
 
 def test_the_holidays_package_is_not_imported_for_a_policy_without_a_country() -> None:

@@ -221,6 +221,41 @@ def test_a_window_that_moves_with_the_clocks_is_told_with_the_rest() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("zone", "meant"),
+    [("EST", ("America/New_York", "America/Panama")), ("MST", ("America/Denver", "America/Phoenix")), ("HST", None),
+     ("EST5EDT", None), ("America/Panama", None), ("UTC", None)],
+)  # fmt: skip
+def test_a_zone_that_people_take_for_one_with_summer_time_is_told_once(
+    zone: str, meant: tuple[str, str] | None
+) -> None:
+    own = ZoneInfo(zone)
+    night = Recurring(Cron("0 22 * * *"), parse_until("23:00"), own)
+    rules = [
+        rule(name, "restriction", "prohibit", night, scope=scope)
+        for name, scope in (("a", Scope()), ("b", PRODUCTION))
+    ]
+    eve = rule("eve", "holiday", "prohibit", Holidays(None, None, own, own=((DayOfYear(12, 24), "Eve"),)))
+    found = [each for each in linted(*rules, eve) if each.code == "fixed-zone"]
+    expected = [{"zone": zone, "place": meant[0], "like": meant[1]}] if meant else []
+    assert [dict(each.facts) for each in found] == expected
+    assert not any(each.grave for each in found)
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        datetime(1, 1, 1, tzinfo=UTC),
+        datetime(1971, 12, 31, tzinfo=UTC),
+        LATEST,
+        datetime(9999, 12, 31, tzinfo=UTC),
+    ],
+)
+def test_a_now_outside_the_years_of_the_calendar_is_refused_with_a_sentence(now: datetime) -> None:
+    with pytest.raises(ValueError, match="lies outside the years 1972 to 2096 of the calendar"):
+        lint(Calendar([WEEKEND], Effect.PROHIBIT), environments=["p"], services=[], now=now)
+
+
 def test_a_calendar_too_large_to_be_examined_says_so() -> None:
     rules = [restriction(f"r{hour}", f"0 {hour} * * *", f"{hour:02}:30") for hour in range(12)]
     calendar = Calendar([WORKDAYS, *rules], Effect.PROHIBIT)

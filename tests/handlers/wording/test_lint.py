@@ -183,6 +183,13 @@ TABLE: list[tuple[Finding, str]] = [
         ),
     ),
     (
+        found("fixed-zone", {"zone": "EST", "place": "America/New_York", "like": "America/Panama"}, None),
+        (
+            "The zone EST never changes its clocks, so in summer its rules come an hour later than in America/New_York; write "
+            "America/New_York if that is not meant, or America/Panama to say that it is."
+        ),
+    ),
+    (
         found("not-examined", {}, None),
         "The calendar is too large to be examined wholly: rules that change nothing may be among those not named here.",
     ),
