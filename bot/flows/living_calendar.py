@@ -25,6 +25,11 @@ _MOST_STEPS: Final = 16
 """So many instants after each other at which something closed changes are compiled for one decision."""
 
 
+_MOST_LOOKED_AT: Final = 512
+_LOOKED_AT: Final[dict[tuple[object, ...], Calendar]] = {}
+"""What `compiled` followed, on the event loop alone."""
+
+
 @dataclass(frozen=True, slots=True)
 class Living:
     """A calendar and how far its fetched parts can be believed."""
@@ -61,15 +66,36 @@ async def prepare(
     await compiled(calendar, environment, service, now, *instants)
 
 
+class Uncompiled(Exception):  # noqa: N818 -- it names what was found
+    """A transaction would have to compile what `calendar` says at `instant`: it is given up, and repeated after."""
+
+    def __init__(self, calendar: Calendar, instant: datetime) -> None:
+        super().__init__("not compiled yet")
+        self.calendar = calendar
+        self.instant = instant
+
+
 async def compiled(calendar: Calendar, environment: str, service: str, *instants: datetime) -> None:
     """Have compiled, in a thread, what a decision about these instants looks at. Nothing but a look where it is."""
     asked = (*instants, min(max(instants), LATEST) + _LOOKS_ON)
+    # What was followed within this hour is not followed again: a decision asks for it each time.
+    key = (
+        id(calendar),
+        environment,
+        service,
+        *(each.replace(minute=0, second=0, microsecond=0) for each in asked),
+    )
+    if _LOOKED_AT.get(key) is calendar:
+        return
 
     def followed(*, compiles: bool) -> bool:
         return all(_followed(calendar, environment, service, each, compiles=compiles) for each in asked)
 
     if not followed(compiles=False):
         await asyncio.to_thread(followed, compiles=True)
+    while len(_LOOKED_AT) >= _MOST_LOOKED_AT:
+        _LOOKED_AT.pop(next(iter(_LOOKED_AT)))
+    _LOOKED_AT[key] = calendar  # kept alive by it, so its id is nobody else's
 
 
 def _followed(

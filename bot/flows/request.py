@@ -2,18 +2,19 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from pydantic import JsonValue
 
 from bot.domain.artifact import TAG, Artifact
 from bot.domain.audit import Fact
-from bot.domain.calendar import Verdict
+from bot.domain.calendar import EARLIEST, LATEST, Verdict
 from bot.domain.change_request import ASAP, Actor, ChangeRequest, Kind, Start
 from bot.domain.refusal import Refusal
 from bot.flows import owing
 from bot.flows.asking import Asker, bounded_reason, known, plain_text
 from bot.flows.collect import running
-from bot.flows.living_calendar import living, prepare
+from bot.flows.living_calendar import Uncompiled, compiled, living
 from bot.gates import calendar
 from bot.policy import Policy
 from bot.ports import Ledger, Transaction
@@ -76,14 +77,13 @@ async def submit(ledger: Ledger, policy: Policy, ask: Ask) -> Submitted:
     text is no tag, or the same is asked for already.
     """
     wanted = _believed(policy, ask)
-    await _prepare(ledger, policy, wanted)
 
-    def step(tx: Transaction) -> Submitted:
+    def step(tx: Transaction, *, compiles: bool) -> Submitted:
         seen = tx.remembered(ask.key)
         if isinstance(seen, str):
             return _submitted(policy, wanted, seen, repeated=True)
         _start_fits(wanted.start, tx.now)
-        opening = _opening(tx, policy, wanted)
+        opening = _opening(tx, policy, wanted, compiles=compiles)
         number = tx.requests.next_number()  # its lock makes whoever asks for the same at once see this one
         _not_open_already(tx, wanted)
         request = _new(tx, policy, wanted, number, opening)
@@ -95,13 +95,11 @@ async def submit(ledger: Ledger, policy: Policy, ask: Ask) -> Submitted:
         closed = opening.asked_for if opening.closed and wanted.start.mode == "at" else None
         return replace(told, closed_at=closed, opens_at=opening.opens_at)
 
-    return await ledger.write(step)
-
-
-async def _prepare(ledger: Ledger, policy: Policy, wanted: _Wanted) -> None:
-    if _asks_the_calendar(policy, wanted):
-        at = () if wanted.start.at is None else (wanted.start.at,)
-        await prepare(ledger, policy, wanted.environment, wanted.service, *at)
+    try:
+        return await ledger.write(partial(step, compiles=False))
+    except Uncompiled as missing:  # so seldom that looking first would cost more than it spares
+        await compiled(missing.calendar, wanted.environment, wanted.service, missing.instant)
+        return await ledger.write(partial(step, compiles=True))
 
 
 def _asks_the_calendar(policy: Policy, wanted: _Wanted) -> bool:
@@ -168,12 +166,19 @@ class _Opening:
     opens_at: datetime | None = None
 
 
-def _opening(tx: Transaction, policy: Policy, wanted: _Wanted) -> _Opening:
-    """A request for an instant is judged for that instant; it is taken, and told when it can really start."""
+def _opening(tx: Transaction, policy: Policy, wanted: _Wanted, *, compiles: bool) -> _Opening:
+    """A request for an instant is judged for that instant; it is taken, and told when it can really start.
+
+    Raises Uncompiled where that would compile the calendar and it must not.
+    """
     at = wanted.start.at or tx.now
     if not _asks_the_calendar(policy, wanted):
         return _Opening(at)
-    verdict = living(tx, policy).calendar.at(at, environment=wanted.environment, service=wanted.service)
+    rules = living(tx, policy).calendar
+    place = {"environment": wanted.environment, "service": wanted.service}
+    if not compiles and EARLIEST <= at < LATEST and not rules.is_compiled(at, **place):
+        raise Uncompiled(rules, at)
+    verdict = rules.at(at, **place)
     if verdict.verdict is not Verdict.PROHIBITED:
         return _Opening(at)
     return _Opening(at, closed=True, opens_at=verdict.next_change)
