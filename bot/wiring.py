@@ -38,7 +38,7 @@ from bot.jobs.roll import Roll
 from bot.jobs.self_check import SelfCheck
 from bot.jobs.timers import timer_worker
 from bot.jobs.watch import Watch
-from bot.policy import Policy, PolicyError, unreadable
+from bot.policy import Policy, PolicyError, Unreadable
 from bot.ports import Clock
 from bot.settings import GateSettings, Settings
 from handlers.http.app import build_http
@@ -265,12 +265,10 @@ class Portcullis:
         try:
             policy = await asyncio.to_thread(load_policy, path)
         except PolicyError as error:
+            if isinstance(error, Unreadable):
+                log.exception("policy.unreadable")
             log.warning("policy.refused", problems=[str(p) for p in error.problems])
             await self._refuse(decider, error)
-            return False
-        except Exception as error:  # nobody waits for the task that a reload runs in: what stopped it is told
-            log.exception("policy.unreadable")
-            await self._refuse(decider, unreadable(str(path), error))
             return False
         before = decider.holder.policy
         try:

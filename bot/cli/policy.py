@@ -58,14 +58,8 @@ def run(args: argparse.Namespace) -> int:
 def load_policy(path: Path) -> "Policy":
     """The policy of a file. Imports late, so that the command line stays quick. Raises PolicyError."""
     from bot.flows import reload_policy
-    from bot.policy import PolicyError, unreadable
 
-    try:
-        return reload_policy.load_policy(path)
-    except PolicyError:
-        raise
-    except Exception as error:
-        raise unreadable(str(path), error) from error
+    return reload_policy.load_policy(path)
 
 
 def tell(error: "PolicyError") -> int:

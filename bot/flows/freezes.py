@@ -14,7 +14,7 @@ from bot.domain.calendar.memory import Memory
 from bot.domain.freeze import UNTIL_LIFTED, Freeze, FreezeClass, FreezeState
 from bot.domain.refusal import Refusal
 from bot.flows.freeze_roles import lifters
-from bot.flows.living_calendar import LOOKS_BACK, living
+from bot.flows.living_calendar import with_feeds
 from bot.gates import calendar
 from bot.policy import Policy
 from bot.ports import Ledger, Transaction
@@ -153,9 +153,7 @@ async def standing(ledger: Ledger, policy: Policy) -> tuple[Standing, datetime]:
 
 
 def _rules(tx: Transaction, policy: Policy) -> tuple[Rule, ...]:
-    spoken = {freeze.rule() for freeze in tx.freezes.since(tx.now - LOOKS_BACK)}
-    found = living(tx, policy).calendar.rules
-    return tuple(r for r in found if r.kind is RuleKind.FREEZE and r not in spoken)
+    return tuple(r for r in with_feeds(tx, policy).calendar.rules if r.kind is RuleKind.FREEZE)
 
 
 async def _standing_of(rules: tuple[Rule, ...], now: datetime) -> Standing:

@@ -3,12 +3,14 @@ is fetched. Whoever judges an instant asks here, in the transaction that decides
 
 import asyncio
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from threading import Lock
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from bot.domain.calendar import EARLIEST, LATEST, Calendar, CalendarVerdict, Effect, Rule, Verdict
+from bot.domain.calendar.memory import Memory
 from bot.domain.canonical import sha256
 from bot.domain.feed import FeedState, FeedStatus
 from bot.policy import Policy
@@ -23,11 +25,9 @@ _LOOKS_ON: Final = timedelta(days=31)
 """Other gates than the calendar's send a decision this far ahead at most: a soak ends, say."""
 _MOST_STEPS: Final = 16
 """So many instants after each other at which something closed changes are compiled for one decision."""
-
-
 _MOST_LOOKED_AT: Final = 512
-_LOOKED_AT: Final[dict[tuple[object, ...], Calendar]] = {}
-"""What `compiled` followed, on the event loop alone."""
+_LOOKED_AT: Final[WeakKeyDictionary[Calendar, Memory[tuple[object, ...], bool]]] = WeakKeyDictionary()
+"""What `compiled` followed, on the event loop alone. It goes with its calendar: what that compiled takes much room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,15 @@ class Living:
 
 def living(tx: Transaction, policy: Policy) -> Living:
     """The calendar as of this transaction. To ask twice for the same rules compiles nothing anew."""
+    undeclared = with_feeds(tx, policy)
+    spoken = (freeze.rule() for freeze in tx.freezes.since(tx.now - LOOKS_BACK))
+    declared = [rule for rule in spoken if rule is not None]
+    # In two layers: a freeze that is declared compiles itself alone, and nothing of what was fetched.
+    return replace(undeclared, calendar=undeclared.calendar.with_rules(declared))
+
+
+def with_feeds(tx: Transaction, policy: Policy) -> Living:
+    """The same without what people declared: the policy's rules and what is fetched for it."""
     fetched = []
     statuses = []
     for feed in policy.feeds:
@@ -48,10 +57,7 @@ def living(tx: Transaction, policy: Policy) -> Living:
         if rule is not None:
             fetched.append(rule)
         statuses.append(_status(feed, state, readable=rule is not None))
-    spoken = (freeze.rule() for freeze in tx.freezes.since(tx.now - LOOKS_BACK))
-    declared = [rule for rule in spoken if rule is not None]
-    # In two layers: a freeze that is declared compiles itself alone, and nothing of what was fetched.
-    return Living(policy.calendar.with_rules(fetched).with_rules(declared), tuple(statuses))
+    return Living(policy.calendar.with_rules(fetched), tuple(statuses))
 
 
 async def prepare(
@@ -79,13 +85,9 @@ async def compiled(calendar: Calendar, environment: str, service: str, *instants
     """Have compiled, in a thread, what a decision about these instants looks at. Nothing but a look where it is."""
     asked = (*instants, min(max(instants), LATEST) + _LOOKS_ON)
     # What was followed within this hour is not followed again: a decision asks for it each time.
-    key = (
-        id(calendar),
-        environment,
-        service,
-        *(each.replace(minute=0, second=0, microsecond=0) for each in asked),
-    )
-    if _LOOKED_AT.get(key) is calendar:
+    key = (environment, service, *(each.replace(minute=0, second=0, microsecond=0) for each in asked))
+    looked_at = _LOOKED_AT.setdefault(calendar, Memory(_MOST_LOOKED_AT))
+    if looked_at.knows(key):
         return
 
     def followed(*, compiles: bool) -> bool:
@@ -93,9 +95,7 @@ async def compiled(calendar: Calendar, environment: str, service: str, *instants
 
     if not followed(compiles=False):
         await asyncio.to_thread(followed, compiles=True)
-    while len(_LOOKED_AT) >= _MOST_LOOKED_AT:
-        _LOOKED_AT.pop(next(iter(_LOOKED_AT)))
-    _LOOKED_AT[key] = calendar  # kept alive by it, so its id is nobody else's
+    looked_at.get(key, lambda: True)
 
 
 def _followed(

@@ -10,7 +10,7 @@ from bot.flows import owing
 from bot.flows.freeze_moments import look_ahead_soon
 from bot.flows.rollouts import wake_rollouts
 from bot.gates import GATES
-from bot.policy import Policy, PolicyError, load
+from bot.policy import Policy, PolicyError, Unreadable, load
 from bot.ports import Ledger, Transaction
 
 IN_FORCE = "policy-in-force"
@@ -18,8 +18,14 @@ SUBJECT = "policy"
 
 
 def load_policy(path: Path) -> Policy:
-    """The policy of a file, read with all gates of the product. Raises PolicyError with every problem of it."""
-    return load(path, {name: gate.parameters for name, gate in GATES.items()})
+    """The policy of a file, read with all gates of the product. Raises PolicyError with every problem of it, and
+    nothing else: whoever asks for a policy has one to keep, or somebody to tell."""
+    try:
+        return load(path, {name: gate.parameters for name, gate in GATES.items()})
+    except PolicyError:
+        raise
+    except Exception as error:
+        raise Unreadable(str(path), error) from error
 
 
 class PolicyHolder:

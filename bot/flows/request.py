@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from bot.domain.artifact import TAG, Artifact
 from bot.domain.audit import Fact
-from bot.domain.calendar import EARLIEST, LATEST, Verdict
+from bot.domain.calendar import Verdict
 from bot.domain.change_request import ASAP, Actor, ChangeRequest, Kind, Start
 from bot.domain.refusal import Refusal
 from bot.flows import owing
@@ -102,10 +102,6 @@ async def submit(ledger: Ledger, policy: Policy, ask: Ask) -> Submitted:
         return await ledger.write(partial(step, compiles=True))
 
 
-def _asks_the_calendar(policy: Policy, wanted: _Wanted) -> bool:
-    return calendar.NAME in policy.environments[wanted.environment].gates
-
-
 def _believed(policy: Policy, ask: Ask) -> _Wanted:
     environments = list(policy.environments)
     actor = ask.asker.actor(policy)
@@ -172,11 +168,11 @@ def _opening(tx: Transaction, policy: Policy, wanted: _Wanted, *, compiles: bool
     Raises Uncompiled where that would compile the calendar and it must not.
     """
     at = wanted.start.at or tx.now
-    if not _asks_the_calendar(policy, wanted):
+    if calendar.NAME not in policy.environments[wanted.environment].gates:
         return _Opening(at)
     rules = living(tx, policy).calendar
     place = {"environment": wanted.environment, "service": wanted.service}
-    if not compiles and EARLIEST <= at < LATEST and not rules.is_compiled(at, **place):
+    if not compiles and not rules.is_compiled(at, **place):
         raise Uncompiled(rules, at)
     verdict = rules.at(at, **place)
     if verdict.verdict is not Verdict.PROHIBITED:

@@ -7,7 +7,7 @@ from bot.policy.monitors import FileMonitor, HeartbeatMonitor, HttpMonitor, Moni
 from bot.policy.on_call import ChecklistItem, EscalationStep, OnCall, Target
 from bot.policy.people import Person, Role
 from bot.policy.policy import NEVER_BYPASSED, Policy
-from bot.policy.problems import PolicyError, Problem, unreadable
+from bot.policy.problems import PolicyError, Problem, Unreadable
 from bot.policy.schema import json_schema
 from bot.policy.services import Deployer, Service
 
@@ -35,8 +35,8 @@ __all__ = [
     "SecondFactor",
     "Service",
     "Target",
+    "Unreadable",
     "json_schema",
     "load",
     "parse",
-    "unreadable",
 ]

@@ -52,11 +52,14 @@ class PolicyError(Exception):
         super().__init__("\n".join(map(str, self.problems)))
 
 
-def unreadable(file: str, error: Exception) -> PolicyError:
+class Unreadable(PolicyError):  # noqa: N818 -- it names what was found
     """What stopped the reading without being told by the file's own rules: a fault of ours, told all the same."""
-    said = (str(error).splitlines() or [""])[0][:200]
-    why = f"{type(error).__name__}: {said}" if said else type(error).__name__
-    return PolicyError([Problem(file, 1, f"the policy could not be read ({why})")])
+
+    def __init__(self, file: str, error: Exception) -> None:
+        """Tell the first line of what went wrong; all of it is the cause, for the log."""
+        said = (str(error).splitlines() or [""])[0][:200]
+        why = f"{type(error).__name__}: {said}" if said else type(error).__name__
+        super().__init__([Problem(file, 1, f"the policy could not be read ({why})")])
 
 
 def explained(model: type[BaseModel], error: ValidationError) -> ValidationError:

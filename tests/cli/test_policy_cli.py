@@ -60,10 +60,10 @@ def test_problems_go_to_standard_error_and_the_exit_status_is_2(
 def test_what_stops_the_reading_otherwise_is_one_line_and_no_traceback(
     sound: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(path: Path) -> None:
+    def broken(*_: object) -> None:
         raise RecursionError("maximum recursion depth exceeded")
 
-    monkeypatch.setattr("bot.flows.reload_policy.load_policy", broken)
+    monkeypatch.setattr("bot.flows.reload_policy.load", broken)
     assert run("check", "--policy", sound) == 2
     why = "RecursionError: maximum recursion depth exceeded"
     assert capsys.readouterr().err == f"{sound}:1: the policy could not be read ({why})\n"

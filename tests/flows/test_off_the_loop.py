@@ -1,7 +1,9 @@
 """Compiling the calendar and working out when its freezes are take seconds at worst: never in the thread of the event
 loop, and never in one of the ledger's, where everybody who writes would wait."""
 
+import gc
 import threading
+import weakref
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,6 +19,7 @@ from bot.domain.refusal import Refusal
 from bot.flows import freezes as of_freezes
 from bot.flows.freeze_moments import look_ahead
 from bot.flows.freezes import freezes, standing
+from bot.flows.living_calendar import compiled
 from bot.flows.preview import Question, preview
 from bot.flows.when import Wanted, when
 from bot.flows.windows import windows
@@ -158,6 +161,15 @@ async def test_to_say_what_freezes_a_rollout_compiles_before_the_transaction(
     with pytest.raises(Refusal, match="frozen"):
         await rolling.resume(anywhere, "ada")
     assert compilations.all_in_the_pool()
+
+
+async def test_what_was_looked_at_keeps_no_calendar_that_nobody_uses_any_more() -> None:
+    calendar = policy_of().calendar
+    await compiled(calendar, "production", "checkout", datetime(2026, 7, 7, tzinfo=UTC))
+    left = weakref.ref(calendar)
+    del calendar
+    gc.collect()
+    assert left() is None
 
 
 # The policy's freezes

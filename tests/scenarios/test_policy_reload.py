@@ -1,11 +1,9 @@
 """A policy is changed while the bot runs: a bad one changes nothing, a good one is in force, audited and told."""
 
-from pathlib import Path
-
 import pytest
 
-from bot import wiring
 from bot.domain.change_request import RequestState
+from bot.flows import reload_policy
 from bot.policy import Policy
 from tests.scenarios.hands import ADA, DEPLOYMENTS, LIN
 from tests.scenarios.stage import GOOD, Stage
@@ -67,11 +65,11 @@ async def test_a_policy_file_that_is_gone_leaves_the_old_one_in_force(stage: Sta
 async def test_a_policy_that_cannot_be_read_for_any_other_reason_is_refused_and_told(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(path: Path) -> Policy:
+    def broken(*_: object) -> Policy:
         raise OverflowError("date value out of range")
 
     before = stage.policy().digest
-    monkeypatch.setattr(wiring, "load_policy", broken)
+    monkeypatch.setattr(reload_policy, "load", broken)
     assert not await reload(stage)
     await stage.message(
         DEPLOYMENTS, "was refused", "stays in force", "the policy could not be read", "OverflowError"

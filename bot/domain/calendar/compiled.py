@@ -75,7 +75,7 @@ class Compiled:
 
     def warm(self, block: int, *, gently: bool = False) -> None:
         """Compile every scope that the rules tell apart; gently, only while that pushes out nothing that is kept."""
-        warmed = dict[ScopeKey, int]()
+        warmed, weight = set[ScopeKey](), 0
         for environment, service in product(
             (*sorted(self._environments), None), (None, *sorted(self._services))
         ):
@@ -84,8 +84,9 @@ class Compiled:
                 continue
             if gently and not (self._timelines.knows((block, scope)) or self._timelines.has_room(2)):
                 return
-            warmed[scope] = self.of_scope(block, scope).weight
-            if len(warmed) == MOST_TIMELINES or sum(warmed.values()) > HEAVIEST:
+            warmed.add(scope)
+            weight += self.of_scope(block, scope).weight
+            if len(warmed) == MOST_TIMELINES or weight > HEAVIEST:
                 return
 
     def _scope_of(self, environment: str, service: str | None) -> ScopeKey:

@@ -24,7 +24,6 @@ def check_country(country: str, subdivision: str | None) -> None:
     """Raise ValueError with a sentence for a country or subdivision that nobody has a list of holidays for."""
     import holidays  # late here and below: it takes long, and many a policy names no country
 
-    _expect_gaps()
     known = holidays.list_supported_countries(include_aliases=True)
     if country not in known:
         raise ValueError(f"no holidays are known for the country {country!r}; write its ISO code, such as US")
