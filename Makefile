@@ -34,6 +34,9 @@ check: setup
 bench: setup
 	$(VENV)/python -m bench
 
+docs: setup
+	$(VENV)/python scripts/policy_reference.py
+
 lock: setup
 	scripts/lock.sh
 

@@ -1,14 +1,17 @@
 """Addresses and secrets, from the environment and `.env`; nothing secret has a default."""
 
 import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
+Network = IPv4Network | IPv6Network
 S = TypeVar("S", bound="LedgerSettings")
 TOKEN_PAIR: Final = re.compile(r"(?P<name>[a-z0-9][a-z0-9-]{0,62})=(?P<token>[!-+\--~]{16,256})", re.ASCII)
 _DATABASE: Final = re.compile(r"(?:sqlite|postgresql)(?:\+\w+)?://", re.ASCII)
@@ -86,11 +89,36 @@ class GateSettings(LedgerSettings):
             logins[host] = login
         return logins
 
+    github_api_url: str = Field("https://api.github.com/", validation_alias="PORTCULLIS_GITHUB_API_URL")
+    github_token: SecretStr | None = Field(None, validation_alias="PORTCULLIS_GITHUB_TOKEN")
+
+    @field_validator("github_token")
+    @classmethod
+    def _header(cls, value: SecretStr | None) -> SecretStr | None:
+        return None if value is None else _printable(value)
+
+    @field_validator("github_api_url")
+    @classmethod
+    def _forge(cls, value: str) -> str:
+        return _secure_address(_web_address(value)).rstrip("/") + "/"  # the token goes there
+
 
 class FactorSettings(GateSettings):
     """What second factors need besides: all that `enroll` needs."""
 
     secret_key: SecretStr = Field(validation_alias="PORTCULLIS_SECRET_KEY")
+    public_url: str | None = Field(None, validation_alias="PORTCULLIS_PUBLIC_URL")
+
+    @field_validator("public_url")
+    @classmethod
+    def _origin(cls, value: str | None) -> str | None:
+        """Cookies and passkeys belong to the whole origin, so the pages stand at its root."""
+        if value is None:
+            return None
+        found = _secure_address(_web_address(value))
+        if urlsplit(found).path not in ("", "/"):
+            raise ValueError("it must be an origin without a path, like https://portcullis.example.com")
+        return found.rstrip("/")
 
 
 class Settings(FactorSettings):
@@ -102,7 +130,14 @@ class Settings(FactorSettings):
     slack_api_url: str = Field("https://slack.com/api/", validation_alias="PORTCULLIS_SLACK_API_URL")
     http_host: str = Field("127.0.0.1", validation_alias="PORTCULLIS_HTTP_HOST")
     http_port: int = Field(8080, ge=0, le=65535, validation_alias="PORTCULLIS_HTTP_PORT")
-    public_url: str | None = Field(None, validation_alias="PORTCULLIS_PUBLIC_URL")
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = Field(
+        (), validation_alias="PORTCULLIS_TRUSTED_PROXIES"
+    )
+    oidc_issuer: str | None = Field(None, validation_alias="PORTCULLIS_OIDC_ISSUER")
+    oidc_client_id: str | None = Field(
+        None, validation_alias="PORTCULLIS_OIDC_CLIENT_ID", validate_default=True
+    )
+    oidc_client_secret: SecretStr | None = Field(None, validation_alias="PORTCULLIS_OIDC_CLIENT_SECRET")
     audit_key: SecretStr | None = Field(None, validation_alias="PORTCULLIS_AUDIT_KEY")
     api_tokens: Annotated[dict[str, SecretStr], NoDecode] = Field(
         default_factory=dict, validation_alias="PORTCULLIS_API_TOKENS"
@@ -148,17 +183,57 @@ class Settings(FactorSettings):
             )
         return None
 
-    @field_validator("slack_api_url", "public_url")
+    @field_validator("slack_api_url", "oidc_issuer")
     @classmethod
     def _address(cls, value: str | None) -> str | None:
-        if value is not None and not _ADDRESS.fullmatch(value):
-            raise ValueError("expected http(s)://HOST/PATH, without a user, a query or spaces")
+        return None if value is None else _web_address(value)
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _secure(cls, value: str | None) -> str | None:
+        return None if value is None else _secure_address(value)
+
+    @field_validator("oidc_client_id")
+    @classmethod
+    def _with_its_issuer(cls, value: str | None, so_far: ValidationInfo) -> str | None:
+        if "oidc_issuer" in so_far.data and (value is None) != (so_far.data["oidc_issuer"] is None):
+            raise ValueError("PORTCULLIS_OIDC_ISSUER and PORTCULLIS_OIDC_CLIENT_ID go together")
         return value
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _networks(cls, value: object) -> object:
+        """Addresses or networks, separated by white space or commas."""
+        if not isinstance(value, str):
+            return value
+        found = []
+        for number, word in enumerate((w for w in re.split(r"[\s,]+", value) if w), 1):
+            try:
+                found.append(ip_network(word))
+            except ValueError:
+                raise ValueError(
+                    f"entry {number} is no address and no network, such as 10.0.0.0/8 (all zero behind the prefix)"
+                ) from None
+        return found
 
     @field_validator("slack_api_url")
     @classmethod
     def _slash(cls, value: str) -> str:
         return value.rstrip("/") + "/"
+
+
+def _web_address(value: str) -> str:
+    if not _ADDRESS.fullmatch(value):
+        raise ValueError("expected http(s)://HOST/PATH, without a user, a query or spaces")
+    return value
+
+
+def _secure_address(value: str) -> str:
+    """Second factors go there: a browser gives passkeys to https, and to this machine itself, alone."""
+    parts = urlsplit(value)
+    if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        raise ValueError("it must be https, or http on localhost for a trial")
+    return value
 
 
 def _printable(value: SecretStr) -> SecretStr:
@@ -190,7 +265,8 @@ def read(kind: type[S], **overrides: object) -> S:
 def _line(error: dict[str, object]) -> str:
     location = error["loc"]
     name = str(location[0]) if isinstance(location, tuple) and location else "?"
-    variable = name.upper() if name.islower() else name
+    field = Settings.model_fields.get(name)  # a default that is wrong is told by its field
+    variable = str((field and field.validation_alias) or name.upper())
     message = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "missing":
         return f"{variable} {message if message.startswith('is missing') else 'is missing'}"

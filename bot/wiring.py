@@ -16,17 +16,24 @@ from pydantic import SecretStr
 
 from bot.adapters.clock import SystemClock
 from bot.adapters.deployers import PolicyDeployers
+from bot.adapters.github import GitHub
 from bot.adapters.ics_feed import IcsFetcher
 from bot.adapters.oci_registry import OciRegistry
 from bot.adapters.oci_tokens import Login
+from bot.adapters.oidc import OidcProvider
+from bot.adapters.passkey import Passkeys
 from bot.adapters.probes import Probes
 from bot.adapters.seal import KeySeal
+from bot.adapters.slack_groups import SlackGroups
 from bot.adapters.totp import Totp
 from bot.adapters.totp_check import TotpCheck
+from bot.flows import break_glass, remind, review
+from bot.flows.authority import Authority
 from bot.flows.collect import Collector
 from bot.flows.evaluate import evaluate
 from bot.flows.freeze_moments import fire, look_ahead
 from bot.flows.keep_feed import fire as look_at_feed
+from bot.flows.link import link_github
 from bot.flows.living_calendar import recall
 from bot.flows.reload_policy import PolicyHolder, load_policy, put_in_force, refuse
 from bot.flows.run import carry_out
@@ -39,7 +46,8 @@ from bot.jobs.self_check import SelfCheck
 from bot.jobs.timers import timer_worker
 from bot.jobs.watch import Watch
 from bot.policy import Policy, PolicyError, Unreadable
-from bot.ports import Clock
+from bot.ports import Clock, Factors
+from bot.ports import Ledger as LedgerPort
 from bot.settings import GateSettings, Settings
 from handlers.http.app import build_http
 from handlers.http.context import HttpContext
@@ -91,8 +99,26 @@ async def build_decider(
         insecure_hosts=frozenset(settings.insecure_registries),
         credentials=logins,
     )
-    collector = Collector(ledger, registry, deployers, clock)
+    collector = Collector(ledger, registry, deployers, clock, _authority(settings, ledger, session, clock))
     return Decider(ledger=ledger, holder=holder, collector=collector, deployers=deployers, clock=clock)
+
+
+def _authority(
+    settings: GateSettings, ledger: Ledger, session: aiohttp.ClientSession, clock: Clock
+) -> Authority:
+    """The ways to the live sources of roles, as far as they are configured; logins are connected with the pages."""
+    repositories, groups = _forge(settings, session, clock), None
+    if isinstance(settings, Settings):
+        token, api_url = settings.slack_bot_token, settings.slack_api_url
+        groups = SlackGroups(session, token=token, api_url=api_url, clock=clock)
+    return Authority(ledger, repositories=repositories, groups=groups, logins=None, clock=clock)
+
+
+def _forge(settings: GateSettings, session: aiohttp.ClientSession, clock: Clock) -> GitHub | None:
+    """GitHub, where it is configured."""
+    if not settings.github_token:
+        return None
+    return GitHub(session, api_url=settings.github_api_url, token=settings.github_token, clock=clock)
 
 
 def login_of(pair: SecretStr) -> Login:
@@ -130,6 +156,7 @@ class Portcullis:
         decider = await build_decider(settings, self._first_policy, session, self.clock)
         self._closing.push_async_callback(decider.close)
         self.decider = decider
+        self._forge = _forge(settings, session, self.clock)
         await put_in_force(decider.ledger, self._first_policy)
         await self._compile(decider, self._first_policy)
         self._build_slack(decider)
@@ -160,7 +187,18 @@ class Portcullis:
             code_check=TotpCheck(totp),
             api=api,
             signing_secret=_text(settings.slack_signing_secret),
+            pages=settings.public_url,
         )
+        pages = settings.public_url
+        self._factors = Factors(
+            codes=TotpCheck(totp),
+            pages=pages,
+            passkeys=None if pages is None else Passkeys(pages, "Portcullis"),
+            logins=None if pages is None else self._identity_provider(decider, pages),
+            secrets=totp,
+        )
+        if decider.collector.authority is not None:
+            decider.collector.authority.connect_logins(self._factors.logins)
         self._closing.push_async_callback(self._slack.background.drain)
         self.app = build_app(self._slack)
         self.socket_mode = None
@@ -169,6 +207,26 @@ class Portcullis:
                 self.app, settings.slack_app_token.get_secret_value(), base_url=settings.slack_api_url
             )
             self._closing.push_async_callback(self.socket_mode.stop)
+
+    def _identity_provider(self, decider: Decider, pages: str) -> OidcProvider | None:
+        settings = self._settings
+        if settings.oidc_issuer is None or settings.oidc_client_id is None:
+            return None
+        # Logins are rare: a fresh connection for each call, so that none is lost on one that was closed meanwhile.
+        session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(force_close=True), cookie_jar=aiohttp.DummyCookieJar()
+        )
+        self._closing.push_async_callback(session.close)
+        return OidcProvider(
+            session,
+            decider.clock,
+            KeySeal(settings.secret_key),
+            issuer=settings.oidc_issuer,
+            client_id=settings.oidc_client_id,
+            client_secret=settings.oidc_client_secret,
+            origin=pages,
+            in_force=decider.holder,
+        )
 
     def _build_loops(self, decider: Decider) -> None:
         ledger, clock, holder = decider.ledger, decider.clock, decider.holder
@@ -189,6 +247,10 @@ class Portcullis:
                 "freeze": lambda subject: fire(background, holder.policy, subject),
                 "freeze-ahead": lambda _: look_ahead(background, holder.policy),
                 "feed": lambda name: look_at_feed(background, holder.policy, name),
+                "link": lambda person: self._link(background, holder.policy, person),
+                "break-glass": lambda subject: break_glass.fire(background, holder.policy, subject),
+                "remind": lambda id_: remind.remind(background, holder.policy, id_),
+                "review": lambda id_: review.remind(background, holder.policy, id_),
             },
         )
         announcer = Announcer(background, holder, clock, self._slack.api)
@@ -213,6 +275,10 @@ class Portcullis:
             connected=None if self.socket_mode is None else self.socket_mode.connected,
         )
 
+    async def _link(self, ledger: LedgerPort, policy: Policy, person: str) -> None:
+        """Link what somebody outside has to be asked about; what failed was told, and the next occasion tries again."""
+        await link_github(ledger, policy, self._forge, person)
+
     async def _listen(self, decider: Decider) -> None:
         settings = self._settings
         context = HttpContext(
@@ -223,6 +289,8 @@ class Portcullis:
             tokens=settings.api_tokens,
             health=self.check.health,
             metrics=self.metrics.exposition,
+            factors=self._factors,
+            trusted_proxies=settings.trusted_proxies,
         )
         events = None if settings.slack_signing_secret is None else slack_events(self.app)
         runner = web.AppRunner(build_http(context, events), access_log=None, shutdown_timeout=5)
@@ -304,8 +372,8 @@ async def run_until_stopped(settings: Settings, policy: Policy) -> None:
     sys.setswitchinterval(SWITCH_INTERVAL)
     portcullis = Portcullis(settings, policy)
     await portcullis.start()
-    gc.collect()
-    gc.freeze()  # what was imported stays for good: no collection has to walk through it again
+    gc.freeze()  # what was imported and built stays for good: no collection has to walk through it again
+    gc.enable()  # `portcullis run` starts without (bot/cli/run.py)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     reloads: set[asyncio.Task[bool]] = set()

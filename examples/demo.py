@@ -21,6 +21,19 @@ import pyotp
 ROOT = Path(__file__).resolve().parent.parent
 TEAM_PORTS = {"sandbox": 8070, "world": 8071, "bot": 8080}
 READY_WITHIN = 60.0
+COOL_OFF = 6
+"""Seconds before a new second factor counts for production, in the demo."""
+KEEPERS = f"""
+# Of the demo alone, where nobody waits for a day to try it: a team keeps the usual 24h.
+second_factors: {{administrators: [platform-lead, release-manager], cool_off: {COOL_OFF}s}}
+"""
+FACTORS = (
+    ("second_factor: {methods: [totp]", "second_factor: {methods: [passkey, totp]"),
+    ("\nservices:\n", f"{KEEPERS}\nservices:\n"),
+)
+"""What the demo says of second factors beyond its example: passkeys, who confirms them, and how long they cool off."""
+ENROLLED = ("vic", "bo")
+"""Who has an authenticator app when the story begins: the administrator Bo last, for before that nobody confirms."""
 
 
 class DidNotStart(RuntimeError):  # noqa: N818 -- it says what happened
@@ -42,6 +55,11 @@ class Running:
         """The address of a part."""
         return f"http://127.0.0.1:{self.ports[part]}"
 
+    @property
+    def origin(self) -> str:
+        """Where the bot's own pages stand: browsers give passkeys to https, and to this very name."""
+        return f"http://localhost:{self.ports['bot']}"
+
     def code(self, person: str) -> str:
         """What the person's pocket authenticator shows now."""
         return pyotp.TOTP(self.factors[person]).now()
@@ -59,11 +77,16 @@ def free_ports() -> dict[str, int]:
 
 
 def lay_out(example: str, folder: Path, ports: dict[str, int]) -> None:
-    """Copy the example to a fresh folder, with the world's port as it is now."""
+    """Copy the example to a fresh folder, with the world's port as it is now, and passkeys."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(ROOT / "examples" / example, folder, ignore=shutil.ignore_patterns("__pycache__"))
     policy = folder / "policy.yaml"
-    policy.write_text(policy.read_text().replace("127.0.0.1:8071", f"127.0.0.1:{ports['world']}"))
+    text = policy.read_text().replace("127.0.0.1:8071", f"127.0.0.1:{ports['world']}")
+    for usual, here in FACTORS:
+        if usual not in text:
+            raise DidNotStart(f"the policy of the example {example} has no {usual.strip()!r}")
+        text = text.replace(usual, here, 1)
+    policy.write_text(text)
     status = folder / "deployment" / "status"
     status.mkdir(parents=True, exist_ok=True)
     for name in ("staging", "dev"):
@@ -80,6 +103,7 @@ def environment(folder: Path, ports: dict[str, int], *, socket_mode: bool) -> di
         "PORTCULLIS_DATABASE_URL": f"sqlite:///{folder / 'portcullis.db'}",
         "PORTCULLIS_POLICY": str(folder / "policy.yaml"),
         "PORTCULLIS_HTTP_PORT": str(ports["bot"]),
+        "PORTCULLIS_PUBLIC_URL": f"http://localhost:{ports['bot']}",
         "PORTCULLIS_SECRET_KEY": secrets.token_urlsafe(32),
         "PORTCULLIS_API_TOKENS": f"ci={secrets.token_hex(16)}",
         "SAMPLE_WORLD": f"http://127.0.0.1:{ports['world']}",
@@ -95,12 +119,11 @@ async def running(
     example: str, folder: Path, ports: dict[str, int], *, socket_mode: bool = False
 ) -> AsyncIterator[Running]:
     """The example, ready; stopped and its processes ended when the block ends."""
-    lay_out(example, folder, ports)
     run = Running(example=example, folder=folder, ports=ports)
+    lay_out(example, folder, ports)
     run.environment = environment(folder, ports, socket_mode=socket_mode)
     try:
-        await start_sandbox(run)
-        await enroll_everybody(run)
+        await asyncio.gather(start_sandbox(run), enroll_some(run))
         await start_bot(run)
         await start_world(run)
         await until_green(run)
@@ -127,14 +150,12 @@ async def start_sandbox(run: Running) -> None:
     await start(run, "sandbox", ["-m", "bot", "sandbox", *arguments], run.url("sandbox"))
 
 
-async def enroll_everybody(run: Running) -> None:
-    """Give everybody a pocket authenticator, by the command line that an administrator uses."""
-    people = (line.split(":")[0].strip() for line in _section(run.folder / "policy.yaml", "people"))
-    for person in people:
+async def enroll_some(run: Running) -> None:
+    """Give some of the cast a pocket authenticator, by the command line that the host has. The others enrol in the
+    story, by a page. One after the other: the first creates the database, and the last ends the bootstrap."""
+    for person in ENROLLED:
         run.factors[person] = pyotp.random_base32(32)
-    first, *others = run.factors
-    await enroll(run, first)  # it creates the database
-    await asyncio.gather(*(enroll(run, person) for person in others))
+        await enroll(run, person)
 
 
 async def enroll(run: Running, person: str) -> None:
@@ -151,14 +172,6 @@ async def enroll(run: Running, person: str) -> None:
     _, errors = await process.communicate((run.factors[person] + "\n").encode())
     if process.returncode:
         raise DidNotStart(f"enrolling {person} failed: {errors.decode()}")
-
-
-def _section(policy: Path, name: str) -> list[str]:
-    """The entries of a top-level section that fit one line each."""
-    lines = policy.read_text().splitlines()
-    begin = lines.index(f"{name}:") + 1
-    end = next(i for i in range(begin, len(lines)) if lines[i] and not lines[i].startswith(" "))
-    return [line for line in lines[begin:end] if line.strip()]
 
 
 async def start_bot(run: Running) -> None:
@@ -244,7 +257,9 @@ async def demo(example: str, *, socket_mode: bool) -> int:
                 f"\n  Open {run.url('sandbox')}\n\n"
                 "  You are Lin. In #deployments, type:\n"
                 "    /deploy request catalogue b81e6f0 ticket=CHG-1207 Retry card captures on timeouts\n"
-                "  Then become Ada (top left) and press Approve; her code is in the Sample world.\n\n"
+                "  Then become Bo (top left) and press Approve; his code is in the Sample world.\n"
+                "  Or with a passkey of this browser: become Ada, type /deploy enroll, take the one-use code from the\n"
+                f"  Sample world, have Bo type /deploy confirm-factor ada, and {COOL_OFF} s later press Approve as Ada.\n\n"
                 f"  Logs: {run.folder}   Stop: Ctrl-C",
                 flush=True,
             )

@@ -50,6 +50,7 @@ class App:
     scopes: frozenset[str] | None = None
     events: frozenset[str] | None = None
     home_enabled: bool = True
+    messages_enabled: bool = True
     interactive: bool = True
     socket_mode: bool = True
     known: bool = False
@@ -69,6 +70,7 @@ class App:
             scopes=frozenset(_part(_part(manifest, "oauth_config"), "scopes").get("bot") or ()),
             events=frozenset(_part(settings, "event_subscriptions").get("bot_events") or ()),
             home_enabled=bool(_part(features, "app_home").get("home_tab_enabled", False)),
+            messages_enabled=bool(_part(features, "app_home").get("messages_tab_enabled", False)),
             interactive=bool(interactivity.get("is_enabled", False)),
             socket_mode=bool(settings.get("socket_mode_enabled", False)),
             known=True,

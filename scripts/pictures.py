@@ -10,12 +10,13 @@ from datetime import timedelta
 from playwright.async_api import Browser, Page, async_playwright
 
 from bot.adapters.clock import SystemClock
-from examples.demo import ROOT, free_ports, running
-from examples.tour import ADA, CY, DEPLOYMENTS, INCIDENTS, LIN, Tour, need
+from examples.demo import COOL_OFF, ROOT, free_ports, running
+from examples.journey import ADA, BO, CY, DEPLOYMENTS, INCIDENTS, LIN, ONE_USE, Message, Tour, need
 from sandbox.client import SandboxClient
 
 PICTURES = ROOT / "docs" / "pictures"
 GENERAL = "C04GENERA"
+LARGEST = 200_000
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -25,10 +26,12 @@ FLAGS = [
 ]
 
 
-async def shot(page: Page, name: str) -> None:
-    """One picture, once the page is quiet."""
+async def shot(page: Page, name: str, *, whole: bool = False) -> None:
+    """One picture, once the page is quiet; `whole`: of what has to be scrolled to as well."""
     await page.wait_for_timeout(600)
-    await page.screenshot(path=PICTURES / f"{name}.png")
+    target = PICTURES / f"{name}.png"
+    await page.screenshot(path=target, full_page=whole)
+    need(target.stat().st_size < LARGEST, f"{target.name} under {LARGEST} bytes")
 
 
 async def story(page: Page, tour: Tour) -> None:
@@ -40,13 +43,9 @@ async def story(page: Page, tour: Tour) -> None:
     await tour.command(LIN, "Lin", f"request catalogue b81e6f0 ticket=CHG-1207 {reason}")
     card = await tour.message(DEPLOYMENTS, "b81e6f0", "Approve")
     await shot(page, "sandbox")
-    await tour.press(ADA, "Ada", "Approve", card, DEPLOYMENTS)
-    await tour.modal(ADA, "Ada", "b81e6f0")
-    await become(page, "Ada Lopez")
-    await shot(page, "approve")
-    await tour.slack.submit(ADA, {"code": tour.run.code("ada")})
-    await tour.slack.close(ADA, everything=True)
+    await own_pages(page, tour, card)
     await tour.message(DEPLOYMENTS, "b81e6f0", "Live")
+    await become(page, "Lin Wu")
     await shot(page, "live")
     await tour.world("/health", {"health": "error"})
     incident = await tour.message(INCIDENTS, "RED", f"<@{CY}>")
@@ -56,6 +55,62 @@ async def story(page: Page, tour: Tour) -> None:
     await tour.press(CY, "Cy", "Acknowledge", incident, INCIDENTS)
     await page.goto(tour.run.url("world"))
     await shot(page, "world")
+
+
+async def own_pages(slack: Page, tour: Tour, card: Message) -> None:
+    """Our own two pages, and what they say afterwards: a passkey is enrolled, and approves."""
+    if slack.context.browser is None:
+        raise AssertionError("a page without a browser")
+    page = await slack.context.browser.new_page(viewport={"width": 760, "height": 620})
+    await hold_a_passkey(page)
+    await page.goto(await tour.link_of_command(ADA, "Ada", "enroll"))
+    await looks(page, "enrolment", "Enrol a second factor for Ada")
+    code = ONE_USE.findall(await tour.portcullis("enroll", "ada"))[0]
+    await page.get_by_label("One-use code").fill(code)
+    await page.get_by_role("button", name="Use the code").click()
+    await page.get_by_label("What you call it").fill("MacBook")
+    await shot(page, "enrolment-passkey", whole=True)
+    await page.get_by_role("button", name="Make a passkey").click()
+    await page.get_by_role("heading", name="Enrolled").wait_for()
+    await tour.browser("Bo").open(await tour.link_of_command(BO, "Bo", "confirm-factor ada"))
+    await tour.sign("Bo", "Confirm with a code", code=tour.run.code("bo"))
+    await asyncio.sleep(COOL_OFF)
+    link = await tour.link_of_press(ADA, "Ada", "Approve", card, DEPLOYMENTS)
+    await become(slack, "Ada Lopez")
+    await shot(slack, "approve")
+    await page.goto(link)
+    await looks(page, "approval", "Approve catalogue b81e6f0 → production?")
+    await page.get_by_role("button", name="Approve with a passkey").click()
+    await page.get_by_role("heading", name="Your approval is recorded").wait_for()
+    await page.set_viewport_size({"width": 760, "height": 320})
+    await shot(page, "recorded")
+    await page.close()
+
+
+async def hold_a_passkey(page: Page) -> None:
+    """Plug an authenticator in that stands for the person's laptop, whose finger is always on it."""
+    devtools = await page.context.new_cdp_session(page)
+    await devtools.send("WebAuthn.enable", {"enableUI": False})
+    device = {
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+    }
+    device |= {"isUserVerified": True, "automaticPresenceSimulation": True}
+    await devtools.send("WebAuthn.addVirtualAuthenticator", {"options": device})
+
+
+async def looks(page: Page, name: str, heading: str) -> None:
+    """One page as it looks by day, by night, and on a phone."""
+    await page.get_by_role("heading", level=1, name=heading).wait_for()
+    await shot(page, name, whole=True)
+    await page.emulate_media(color_scheme="dark")
+    await shot(page, f"{name}-dark", whole=True)
+    await page.emulate_media(color_scheme="light")
+    await page.set_viewport_size({"width": 390, "height": 620})
+    await shot(page, f"{name}-phone", whole=True)
+    await page.set_viewport_size({"width": 760, "height": 620})
 
 
 async def week(browser: Browser, tour: Tour) -> None:
@@ -72,7 +127,7 @@ async def week(browser: Browser, tour: Tour) -> None:
     await tour.message(DEPLOYMENTS, "in force")
     await tour.command(LIN, "Lin", "windows production checkout", GENERAL)
     await tour.told(LIN, "Lin", "production / checkout", "Next freeze")
-    for name, width, scale in (("windows", 1280, 1), ("windows-phone", 390, 2)):
+    for name, width, scale in (("windows", 1280, 1), ("windows-phone", 390, 1.5)):
         page = await browser.new_page(viewport={"width": width, "height": 860}, device_scale_factor=scale)
         await page.goto(tour.run.url("sandbox"))
         await page.wait_for_timeout(600)
@@ -100,13 +155,14 @@ async def main() -> int:
     ):
         browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         page = await browser.new_page(viewport={"width": 1280, "height": 860})
+        tour = Tour(run, slack)
         try:
-            tour = Tour(run, slack)
             await story(page, tour)
             await week(browser, tour)
         finally:
             await page.screenshot(path=folder / "last.png")
             await browser.close()
+            await tour.aclose()
     return 0
 
 

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs what the tests need beside Python, where it may: Chromium, PostgreSQL and a real OCI registry, from Debian.
+# Installs what the tests need beside Python, where it may: Chromium, PostgreSQL, a real OCI registry and Node from
+# Debian, and a real OpenID Connect provider from npm (its exact versions and hashes stand in tests/oidc).
 # Silent when nothing is missing. With CI=true a tool that is still missing is a failure; otherwise its tests are
 # skipped, and one line per tool says so. PORTCULLIS_TEST_TOOLS=as-is installs nothing.
 set -eu
@@ -14,10 +15,32 @@ has_postgres() {
     return 1
 }
 
+has_node() { command -v node >/dev/null 2>&1; }
+has_npm() { command -v npm >/dev/null 2>&1; }
+provider="$(dirname "$0")/../tests/oidc"
+has_provider() {
+    # npm leaves a copy of the lock file behind what it installed: an older one is another version.
+    [ -f "$provider/node_modules/.package-lock.json" ] &&
+        [ ! "$provider/package-lock.json" -nt "$provider/node_modules/.package-lock.json" ]
+}
+
 missing() {
     has_chromium || echo chromium
     has_registry || echo docker-registry
     has_postgres || echo postgresql
+    has_node || echo nodejs
+    has_npm || has_provider || echo npm
+}
+
+install_provider() {
+    has_node && has_npm || return 0
+    log=$(mktemp)
+    echo "test-tools: installing the OpenID Connect provider of the tests (npm)"
+    if ! (cd "$provider" && npm ci) >"$log" 2>&1; then
+        echo "test-tools: npm ci failed; it said at last:" >&2
+        tail -n 5 "$log" >&2
+    fi
+    rm -f "$log"
 }
 
 install() {
@@ -41,15 +64,19 @@ install() {
 }
 
 wanted=$(missing)
-[ -n "$wanted" ] || exit 0
-# shellcheck disable=SC2086 -- one word for each package
-[ "${PORTCULLIS_TEST_TOOLS:-}" = as-is ] || install $wanted
+if [ "${PORTCULLIS_TEST_TOOLS:-}" != as-is ]; then
+    # shellcheck disable=SC2086 -- one word for each package
+    [ -z "$wanted" ] || install $wanted
+    has_provider || install_provider
+fi
 
 wanted=$(missing)
+has_provider || wanted="$wanted oidc-provider"
 for tool in $wanted; do
     case $tool in
     chromium) tests="the tests of pages in a browser" ;;
     docker-registry) tests="the tests against a real OCI registry" ;;
+    nodejs | npm | oidc-provider) tests="the tests against a real OpenID Connect provider" ;;
     *) tests="the tests on PostgreSQL" ;;
     esac
     echo "test-tools: $tool is missing; skipped: $tests" >&2

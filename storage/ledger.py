@@ -22,6 +22,8 @@ class Ledger:
         self._clock = clock
         self._backend = backend_of(url, clock.now, self._tell)
         self.bells: list[asyncio.Event] = []
+        self.commits = 0
+        """Of this process: what was read before another one may be old."""
 
     async def write(self, step: Callable[[Transaction], T]) -> T:
         """Run `step` in one transaction; when this returns it is on disk. An exception rolls back and is raised.
@@ -79,6 +81,7 @@ class Ledger:
         return await self._backend.read(look)
 
     def _tell(self, outcome: Outcome) -> None:
+        self.commits += 1
         if outcome.owes:
             self.ring()
 

@@ -76,13 +76,17 @@ class OwedTable(Generic[T]):
         }
         mine = and_(c.id == bindparam("row"), c.generation == bindparam("held"), *self._pending(self.table))
         self._mine_once = and_(mine, not_(c.again))
+        self._seen: tuple[int, int | None] | None = None  # after which commit, and what falls due next
 
     def _now(self, busy: frozenset[str]) -> dict[str, Any]:
         return {"now": to_micros(self._clock.now()), "busy": list(busy)}
 
     async def claim(self, *, limit: int, busy: frozenset[str]) -> list[Claimed[T]]:
         """Take the first due row of each free lane that is not `busy`, oldest first, at most `limit`."""
-        if not await self._ledger.look(lambda c: c.execute(self._anything, self._now(busy)).scalar()):
+        commits = self._ledger.commits
+        anything, due = await self._ledger.look(lambda c: self._look(c, busy))
+        self._seen = None if anything else (commits, due)
+        if not anything:
             return []  # a read costs a tenth of a write, and most looks find nothing
         return await self._ledger.bookkeep(lambda connection: self._claim(connection, limit, busy))
 
@@ -109,8 +113,17 @@ class OwedTable(Generic[T]):
 
     async def next_due(self) -> datetime | None:
         """When the next row falls due or its lease ends; None where nothing is owed."""
-        micros = await self._ledger.look(self._next)
+        seen, self._seen = self._seen, None
+        if seen is not None and seen[0] == self._ledger.commits:
+            micros = seen[1]  # a claim found nothing, and nothing was written since
+        else:
+            micros = await self._ledger.look(self._next)
         return None if micros is None else from_micros(micros)
+
+    def _look(self, connection: Connection, busy: frozenset[str]) -> tuple[bool, int | None]:
+        """Whether anything can be claimed; where not, what falls due next, which is asked for then, in one way."""
+        anything = bool(connection.execute(self._anything, self._now(busy)).scalar())
+        return anything, None if anything else self._next(connection)
 
     def _claim(self, connection: Connection, limit: int, busy: frozenset[str]) -> list[Claimed[T]]:
         rows = connection.execute(self._query, self._now(busy) | {"most": limit}).all()

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any, Generic, TypeVar
 
 from pydantic import JsonValue
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, Table, bindparam, or_, select, update
 
 from bot.domain.approval import Approval
 from bot.domain.audit import Fact
@@ -16,7 +16,6 @@ from bot.domain.environment import EnvironmentState, MonitorState
 from bot.domain.evidence import Evidence
 from bot.domain.freeze import Freeze
 from bot.domain.incident import Incident, IncidentState
-from bot.domain.second_factor import Credential
 from storage import tables
 from storage.documents import Document, text_of
 from storage.instants import to_micros
@@ -33,6 +32,12 @@ def _by_id(table: Table, lock: bool) -> Select[str]:
 
 
 @cache
+def _by(table: Table, column: str) -> Select[str]:
+    """The documents with the value `k` in a column, in no order."""
+    return select(table.c.document).where(table.c[column] == bindparam("k"))
+
+
+@cache
 def _open_requests(scope: tuple[str, ...]) -> Select[str]:
     c = tables.requests.c
     where = [
@@ -40,6 +45,35 @@ def _open_requests(scope: tuple[str, ...]) -> Select[str]:
         *(c[name] == bindparam(name) for name in scope),
     ]
     return select(c.document).where(*where).order_by(c.number)
+
+
+@cache
+def _evidence(columns: tuple[str, ...]) -> Select[str]:
+    """Statements about a service, newest first, by what else is named."""
+    c = tables.evidence.c
+    where = (c[name] == bindparam(name) for name in ("service", *columns))
+    return select(c.document).where(*where).order_by(c.at.desc(), c.id).limit(bindparam("most"))
+
+
+@cache
+def _monitors(of_one: bool) -> Select[str]:
+    c = tables.monitors.c
+    query = select(c.document).order_by(c.id)
+    return query.where(c.environment == bindparam("environment")) if of_one else query
+
+
+@cache
+def _open_incidents(of_one: bool) -> Select[str]:
+    c = tables.incidents.c
+    query = select(c.document).where(c.state != IncidentState.RESOLVED.value).order_by(c.number)
+    return query.where(c.environment == bindparam("environment")) if of_one else query
+
+
+@cache
+def _freezes_since() -> Select[str]:
+    c = tables.freezes.c
+    where = or_(c.over_at.is_(None), c.over_at > bindparam("since"))
+    return select(c.document).where(where).order_by(c.number)
 
 
 class RecordTable(Generic[R]):
@@ -61,6 +95,8 @@ class RecordTable(Generic[R]):
 
     def get(self, id: str, *, lock: bool = False) -> R | None:  # noqa: A002
         """The record, or None. `lock`: nobody else changes it until this transaction ends."""
+        if "\0" in id:  # PostgreSQL takes no text with it, so nothing is called so
+            return None
         text = self._connection.execute(_by_id(self.table, lock), {"k": id}).scalar()
         return None if text is None else self._document.restore(text)
 
@@ -74,6 +110,10 @@ class RecordTable(Generic[R]):
     def _all(self, query: Select[str], values: Mapping[str, Any] | None = None) -> list[R]:
         found = self._connection.execute(query, values or {})
         return [self._document.restore(text) for text in found.scalars()]
+
+    def _with(self, column: str, value: str) -> list[R]:
+        """The records with this value in a column, in no order."""
+        return self._all(_by(self.table, column), {"k": value})
 
     def _query(self, *where: ColumnElement[bool]) -> Select[str]:
         return select(self.table.c.document).where(*where)
@@ -142,7 +182,7 @@ class ApprovalTable(RecordTable[Approval]):
 
     def of(self, request: str) -> list[Approval]:
         """All signatures on a request, of every revision, oldest first."""
-        found = self._all(self._query(self.table.c.request == request))
+        found = self._with("request", request)
         return sorted(found, key=lambda a: (a.revision, a.signed_at, a.person))
 
 
@@ -162,17 +202,13 @@ class EvidenceTable(RecordTable[Evidence]):
 
     def about(self, service: str, *, artifact: str | None, limit: int = 1000) -> list[Evidence]:
         """The newest statements about a service, or about one artifact of it, newest first."""
-        c = self.table.c
-        where = [c.service == service]
-        if artifact is not None:
-            where.append(c.artifact == artifact)
-        return self._all(self._query(*where).order_by(c.at.desc(), c.id).limit(limit))
+        named = () if artifact is None else ("artifact",)
+        return self._all(_evidence(named), {"service": service, "artifact": artifact, "most": limit})
 
     def deployments(self, service: str, environment: str, *, limit: int = 200) -> list[Evidence]:
         """What was deployed where, newest first."""
-        c = self.table.c
-        where = and_(c.service == service, c.kind == "deployment", c.environment == environment)
-        return self._all(self._query(where).order_by(c.at.desc(), c.id).limit(limit))
+        wanted = {"service": service, "kind": "deployment", "environment": environment, "most": limit}
+        return self._all(_evidence(("kind", "environment")), wanted)
 
 
 class RunTable(RecordTable[Run]):
@@ -184,7 +220,7 @@ class RunTable(RecordTable[Run]):
 
     def of(self, request: str) -> list[Run]:
         """The runs of a request, oldest first."""
-        return sorted(self._all(self._query(self.table.c.request == request)), key=lambda r: r.intended_at)
+        return sorted(self._with("request", request), key=lambda r: r.intended_at)
 
     def keep_output(self, run: str, output: str) -> None:
         """Keep what the deployer printed, beside the record; its digest is in the record."""
@@ -209,11 +245,9 @@ class EnvironmentTable(RecordTable[EnvironmentState]):
 
     def monitors(self, environment: str | None = None) -> list[MonitorState]:
         """What is held of each monitor, by environment and name."""
-        query = select(tables.monitors.c.document).order_by(tables.monitors.c.id)
-        if environment is not None:
-            query = query.where(tables.monitors.c.environment == environment)
-        document = Document(MonitorState)
-        return [document.restore(text) for text in self._connection.execute(query).scalars()]
+        query, document = _monitors(environment is not None), Document(MonitorState)
+        found = self._connection.execute(query, {"environment": environment})
+        return [document.restore(text) for text in found.scalars()]
 
     def keep(self, monitor: MonitorState) -> None:
         """Keep a measurement. Not audited: the colour it leads to is."""
@@ -243,43 +277,7 @@ class IncidentTable(RecordTable[Incident]):
 
     def open(self, environment: str | None = None) -> list[Incident]:
         """Incidents that are not resolved, oldest first."""
-        c = self.table.c
-        where = [c.state != IncidentState.RESOLVED.value]
-        if environment is not None:
-            where.append(c.environment == environment)
-        return self._all(self._query(*where).order_by(c.number))
-
-
-class CredentialTable(RecordTable[Credential]):
-    table, kind, noun = tables.credentials, Credential, "credential"
-
-    @staticmethod
-    def columns(record: Credential) -> dict[str, Any]:
-        return {"id": record.id, "person": record.person}
-
-    def of(self, person: str) -> list[Credential]:
-        """The credentials of a person that are not revoked, oldest first."""
-        found = self._all(self._query(self.table.c.person == person))
-        return sorted((c for c in found if c.revoked_at is None), key=lambda c: (c.enrolled_at, c.id))
-
-    def accept_step(self, credential: str, step: int) -> bool:
-        """Take a TOTP step if it is later than the last one taken; one code never counts twice."""
-        c = self.table.c
-        later = or_(c.last_step.is_(None), c.last_step < step)
-        done = self._connection.execute(
-            update(self.table).where(c.id == credential, later).values(last_step=step)
-        )
-        return done.rowcount == 1
-
-    def failures_since(self, person: str, since: datetime) -> int:
-        """How often a wrong code was given since then."""
-        c = tables.factor_failures.c
-        query = select(func.count()).where(c.person == person, c.at >= to_micros(since))
-        return self._connection.execute(query).scalar_one()
-
-    def note_failure(self, person: str, at: datetime) -> None:
-        """Remember a wrong code."""
-        self._connection.execute(tables.factor_failures.insert().values(person=person, at=to_micros(at)))
+        return self._all(_open_incidents(environment is not None), {"environment": environment})
 
 
 class FreezeTable(RecordTable[Freeze]):
@@ -299,9 +297,7 @@ class FreezeTable(RecordTable[Freeze]):
 
     def since(self, instant: datetime) -> list[Freeze]:
         """Freezes that were not over at `instant`, oldest first: those ahead, those in force and what ended since."""
-        c = self.table.c
-        where = or_(c.over_at.is_(None), c.over_at > to_micros(instant))
-        return self._all(self._query(where).order_by(c.number))
+        return self._all(_freezes_since(), {"since": to_micros(instant)})
 
     def newest(self, *, limit: int) -> list[Freeze]:
         """The freezes declared last, newest first, over or not."""
@@ -315,7 +311,6 @@ RECORDS: tuple[type[RecordTable[Any]], ...] = (
     RunTable,
     EnvironmentTable,
     IncidentTable,
-    CredentialTable,
     FreezeTable,
 )
-"""Every audited noun."""
+"""The audited nouns of this module; `storage.nouns` lists all."""

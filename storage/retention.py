@@ -14,6 +14,7 @@ from storage.ledger import Ledger
 RECEIVED = timedelta(days=180)
 SENT = timedelta(days=14)
 FAILED = timedelta(days=90)  # people look for what did not arrive
+INTENTS = timedelta(days=2)  # they last for minutes
 WRONG_CODES = timedelta(days=30)  # they count for minutes; the trail tells of each for ever
 AT_ONCE = 500  # rows in one transaction: other writers wait meanwhile
 
@@ -42,6 +43,8 @@ class Retention:
             (deliveries, sent),
             (deliveries, failed),
             (failures, failures.c.at < self._before(WRONG_CODES)),
+            (tables.intents, tables.intents.c.created_at < self._before(INTENTS)),
+            (tables.challenges, tables.challenges.c.created_at < self._before(INTENTS)),
         ]
 
     def _before(self, age: timedelta) -> int:

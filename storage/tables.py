@@ -135,7 +135,38 @@ credentials = Table(
     Column("id", String(64), primary_key=True),
     Column("person", String(128), nullable=False, index=True),
     Column("document", Text, nullable=False),
+    # The last TOTP step, or the last signature counter of a passkey.
     Column("last_step", BigInteger),
+    # The digest of a passkey's credential id: one credential is one person's.
+    Column("passkey", String(80), unique=True),
+)
+
+identities = Table(
+    "identities",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("person", String(128), nullable=False, index=True),
+    Column("document", Text, nullable=False),
+)
+
+# Clicks that wait for a second factor, and what each use of one answers. Not audited: what they lead to is.
+intents = Table(
+    "intents",
+    metadata,
+    Column("id", String(80), primary_key=True),
+    Column("created_at", MICROS, nullable=False, index=True),
+    Column("used_at", MICROS),
+    Column("document", Text, nullable=False),
+)
+
+challenges = Table(
+    "challenges",
+    metadata,
+    Column("id", String(80), primary_key=True),
+    Column("created_at", MICROS, nullable=False, index=True),
+    Column("expires_at", MICROS, nullable=False),
+    Column("consumed_at", MICROS),
+    Column("document", Text, nullable=False),
 )
 
 factor_failures = Table(
@@ -144,8 +175,11 @@ factor_failures = Table(
     Column("id", ROW_ID, primary_key=True, autoincrement=True),
     Column("person", String(128), nullable=False),
     Column("at", MICROS, nullable=False),
+    # The network address that it came from, where it came by one of our pages.
+    Column("address", String(64)),
 )
 Index("ix_factor_failures_person_at", factor_failures.c.person, factor_failures.c.at)
+Index("ix_factor_failures_address_at", factor_failures.c.address, factor_failures.c.at)
 
 audit_entries = Table(
     "audit_entries",

@@ -14,14 +14,22 @@ from bot.domain.audit import Entry, Fact, entry
 from bot.domain.owed import Delivery, Timer
 from bot.ports import Place
 from storage import records, tables
+from storage.credentials import CredentialTable
 from storage.documents import text_of
 from storage.feeds import FeedTable
+from storage.identities import IdentityTable
 from storage.instants import to_micros
+from storage.intents import IntentTable
 from storage.statements import check_under_way, set_again, take_turn, upsert
 
 Step = Callable[["UnitOfWork"], Any]
 REMEMBERED = select(tables.received.c.answer).where(tables.received.c.key == bindparam("k"))
 REMEMBER = tables.received.insert()
+_place = tables.places.c
+PLACE = select(_place.place).where(
+    _place.subject == bindparam("of"), _place.surface == bindparam("on_surface")
+)
+UNSCHEDULE = delete(tables.timers).where(tables.timers.c.key == bindparam("k"))
 _head = tables.audit_head.c
 HEAD = select(_head.seq, _head.hash).where(_head.id == 1).with_for_update()
 APPEND = tables.audit_entries.insert()
@@ -51,7 +59,9 @@ class UnitOfWork:
         self.runs = records.RunTable(connection, note)
         self.environments = records.EnvironmentTable(connection, note)
         self.incidents = records.IncidentTable(connection, note)
-        self.credentials = records.CredentialTable(connection, note)
+        self.credentials = CredentialTable(connection, note)
+        self.identities = IdentityTable(connection, note)
+        self.intents = IntentTable(connection)
         self.freezes = records.FreezeTable(connection, note)
         self.feeds = FeedTable(connection)
         self.trail = Trail(connection, note)
@@ -85,7 +95,7 @@ class UnitOfWork:
     def unschedule(self, kind: str, subject: str) -> None:
         """Drop a timer; nothing happens where there is none."""
         key = Timer(kind=kind, subject=subject, due_at=self.now).key
-        self.connection.execute(delete(tables.timers).where(tables.timers.c.key == key))
+        self.connection.execute(UNSCHEDULE, {"k": key})
 
     def owe(self, delivery: Delivery) -> None:
         """Owe a message; a pending one under the same key is made current instead of sent twice."""
@@ -103,9 +113,7 @@ class UnitOfWork:
 
     def place(self, subject: str, surface: str) -> Place | None:
         """Where a message stands, or how to reach who asked."""
-        c = tables.places.c
-        query = select(c.place).where(c.subject == subject, c.surface == surface)
-        text = self.connection.execute(query).scalar()
+        text = self.connection.execute(PLACE, {"of": subject, "on_surface": surface}).scalar()
         return None if text is None else json.loads(text)
 
     def put_place(self, subject: str, surface: str, place: Place) -> None:

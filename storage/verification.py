@@ -12,7 +12,8 @@ from bot.domain.canonical import canonical, sha256
 from storage import tables
 from storage.documents import Document
 from storage.ledger import Ledger
-from storage.records import RECORDS, RecordTable
+from storage.nouns import RECORDS
+from storage.records import RecordTable
 
 PAGE = 5000
 

@@ -80,6 +80,13 @@ PAIR = (
 )
 DATABASE = "PORTCULLIS_DATABASE_URL is malformed: expected sqlite:///FILE or postgresql://USER@HOST/NAME"
 ADDRESS = "{} is malformed: expected http(s)://HOST/PATH, without a user, a query or spaces"
+NETWORK = (
+    "PORTCULLIS_TRUSTED_PROXIES is malformed: entry {} is no address and no network, such as 10.0.0.0/8 (all zero "
+    "behind the prefix)"
+)
+TOGETHER = (
+    "PORTCULLIS_OIDC_CLIENT_ID is malformed: PORTCULLIS_OIDC_ISSUER and PORTCULLIS_OIDC_CLIENT_ID go together"
+)
 WRONG: list[tuple[dict[str, str | None], list[str]]] = [
     ({"SLACK_BOT_TOKEN": None}, ["SLACK_BOT_TOKEN is missing"]),
     ({"SLACK_BOT_TOKEN": ""}, ["SLACK_BOT_TOKEN is missing"]),
@@ -137,6 +144,18 @@ WRONG: list[tuple[dict[str, str | None], list[str]]] = [
     (
         {"PORTCULLIS_REGISTRY_CREDENTIALS": "a=b:hunter2 a=c:hunter2"},
         ["PORTCULLIS_REGISTRY_CREDENTIALS is malformed: pair 2 is for the same host as another one"],
+    ),
+    ({"PORTCULLIS_TRUSTED_PROXIES": "127.0.0.1 hunter2"}, [NETWORK.format(2)]),
+    ({"PORTCULLIS_TRUSTED_PROXIES": "10.0.0.1/8"}, [NETWORK.format(1)]),
+    ({"PORTCULLIS_OIDC_ISSUER": "https://id.example.com"}, [TOGETHER]),
+    ({"PORTCULLIS_OIDC_CLIENT_ID": "portcullis"}, [TOGETHER]),
+    (
+        {"PORTCULLIS_OIDC_ISSUER": "http://id.example.com", "PORTCULLIS_OIDC_CLIENT_ID": "portcullis"},
+        ["PORTCULLIS_OIDC_ISSUER is malformed: it must be https, or http on localhost for a trial"],
+    ),
+    (
+        {"PORTCULLIS_GITHUB_API_URL": "http://github.example.com"},
+        ["PORTCULLIS_GITHUB_API_URL is malformed: it must be https, or http on localhost for a trial"],
     ),
     (
         {"PORTCULLIS_INSECURE_REGISTRIES": "ok.lan https://u:hunter2@bad"},

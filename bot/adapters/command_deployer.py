@@ -44,6 +44,12 @@ class CommandDeployer:
             )
         return await self._called(self._commands.shift, run)
 
+    async def roll_back(self, run: Run) -> RunResult:
+        """Runs the `rollback` command to its end, or, where the policy names none, `start` with the old version in the
+        artifact's place. {artifact} and {rollback_artifact} are both the version that comes back, and so are the
+        digests; the command is the one that the way back was shown with (P14). Its codes are those of `start`."""
+        return await self._called(self._commands.rollback or self._commands.start, run)
+
     async def look_up(self, run: Run) -> RunResult | None:
         """What the `status` command says of the call under way: exit 0 it succeeded, exit 1 it failed; anything else,
         a command that cannot be run or none at all is None, for nobody knows.
@@ -118,7 +124,7 @@ class CommandDeployer:
 
 
 def _values(run: Run) -> dict[str, str | None]:
-    target = run.rollback_target
+    target = run.artifact if run.rolls_back else run.rollback_target
     return {
         "service": run.service,
         "environment": run.environment,

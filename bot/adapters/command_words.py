@@ -18,7 +18,7 @@ PLACEHOLDERS: Final = frozenset(
     }
 )
 _PLACEHOLDER = re.compile(r"\{([a-z][a-z_]*)\}")
-_VALUE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@+-]{0,254}", re.ASCII)
+_VALUE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@+-]{0,254}(?:/[0-9]{1,6})?", re.ASCII)  # a run is DEP-7/1
 
 
 class CannotFill(ValueError):  # noqa: N818 -- it names the outcome

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pyotp
 
-from bot.ports import Seal
+from bot.ports import NewSecret, Seal
 
 _DIGITS = 6
 _CODE = re.compile(rf"[0-9]{{{_DIGITS}}}")
@@ -23,6 +23,12 @@ class Totp:
     def new_secret(self) -> str:
         """A fresh secret of 160 bits, in base32 as authenticator apps expect it."""
         return pyotp.random_base32(32)
+
+    def make(self, *, person: str, issuer: str) -> NewSecret:
+        """Implements ports.CodeSecrets: a fresh secret, sealed for `person`, with the address of its QR code."""
+        secret = self.new_secret()
+        address = self.provisioning_uri(person, issuer, secret)
+        return NewSecret(sealed=self.sealed(secret, person=person), secret=secret, address=address)
 
     def sealed(self, secret: str, *, person: str) -> str:
         """`secret` as it may be stored, bound to `person`: another person's row does not open with it."""

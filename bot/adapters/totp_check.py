@@ -2,12 +2,14 @@
 
 from datetime import datetime
 
+from bot.adapters.seal import SealBroken
 from bot.adapters.totp import Totp
+from bot.domain.refusal import Refusal
 from bot.domain.second_factor import Credential
 
 
 class TotpCheck:
-    """Implements ports.CodeCheck. A secret that does not open (another key) is a broken installation: it raises."""
+    """Implements ports.CodeCheck. A secret that does not open is a broken installation: Refusal `key-changed`."""
 
     def __init__(self, totp: Totp) -> None:
         self._totp = totp
@@ -16,5 +18,8 @@ class TotpCheck:
         """The step that the code was made for, or None where it is wrong or the credential is no TOTP."""
         if credential.method != "totp":
             return None
-        secret = self._totp.opened(credential.sealed, person=credential.person)
+        try:
+            secret = self._totp.opened(credential.sealed, person=credential.person)
+        except SealBroken:
+            raise Refusal("key-changed") from None
         return self._totp.step_of(code, secret, at)

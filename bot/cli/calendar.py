@@ -4,14 +4,10 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from bot.cli import calendar_asked
-from bot.cli.calendar_times import instant
 from bot.cli.policy import add_policy_option, load_policy, tell
 
 if TYPE_CHECKING:
     from bot.policy import Policy
-
-__all__ = ["WRONG", "add_parser", "instant", "run"]
 
 WRONG = 2
 KINDS = ("window", "restriction", "holiday", "freeze")
@@ -42,7 +38,7 @@ def _add_at(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
         metavar="T",
         help="RFC 3339 with Z or an offset, or now; - reads instants from standard input and prints one JSON line each",
     )
-    calendar_asked.add_options(at)
+    _add_sources(at)
     at.add_argument("--json", action="store_true", help="print one JSON object a line")
 
 
@@ -61,7 +57,7 @@ def _add_list(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     listing.add_argument(
         "--kind", action="append", choices=KINDS, help="only this kind; may be given several times"
     )
-    calendar_asked.add_options(listing)
+    _add_sources(listing)
     listing.add_argument("--json", action="store_true", help="print a JSON list")
 
 
@@ -71,8 +67,21 @@ def _add_lint(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     )
     add_policy_option(lint)
     lint.add_argument("--now", default="now", metavar="T", help="judge as of this instant (default: now)")
-    calendar_asked.add_options(lint)
+    _add_sources(lint)
     lint.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _add_sources(parser: argparse.ArgumentParser) -> None:
+    """Add `--ledger` and `--fetch`: which calendar is asked (bot/cli/calendar_asked.py)."""
+    more = parser.add_mutually_exclusive_group()
+    more.add_argument(
+        "--ledger",
+        action="store_true",
+        help="with the freezes declared in Slack and the copies of fetched calendars, from PORTCULLIS_DATABASE_URL",
+    )
+    more.add_argument(
+        "--fetch", action="store_true", help="fetch the calendars that the policy names by address, once, now"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -43,19 +43,6 @@ class Asked:
         return [each.sentence for each in self.missing if each.concerns(environment, service)]
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add `--ledger` and `--fetch`."""
-    more = parser.add_mutually_exclusive_group()
-    more.add_argument(
-        "--ledger",
-        action="store_true",
-        help="with the freezes declared in Slack and the copies of fetched calendars, from PORTCULLIS_DATABASE_URL",
-    )
-    more.add_argument(
-        "--fetch", action="store_true", help="fetch the calendars that the policy names by address, once, now"
-    )
-
-
 def asked(policy: "Policy", args: argparse.Namespace, *, past: bool = True) -> Asked:
     """The calendar that the options ask for, with what was declared and is long over where the `past` may be meant.
 

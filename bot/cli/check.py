@@ -83,7 +83,7 @@ async def _ask(question: "Question", configured: Any, policy: "Policy") -> "Answ
 
 
 def _instant(text: str | None) -> "datetime | None":
-    from bot.cli.calendar import instant
+    from bot.cli.calendar_times import instant
     from bot.cli.configured import NotConfigured
 
     if text is None:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bot.policy import Policy
+    from bot.policy import Environment, Policy
     from bot.settings import Settings
 
 Probe = Callable[[], Awaitable[str]]
@@ -48,6 +48,7 @@ async def _probed(configured: "Settings", policy: "Policy") -> list[tuple[str, b
     probes: dict[str, Probe] = {
         "database": lambda: _database(configured.database_url),
         "second factors": lambda: _factors(configured.database_url, policy),
+        "enrolment": lambda: _enrolment(configured, policy),
         "address": lambda: _address(configured),
         "Slack": lambda: _slack(configured),
     }
@@ -94,6 +95,35 @@ async def _factors(url: str, policy: "Policy") -> str:
     missing = sorted(set(policy.people) - set(enrolled))
     said = f"{len(enrolled)} of {len(policy.people)} people enrolled"
     return said + (f"; not yet: {', '.join(missing)} (portcullis enroll)" if missing else "")
+
+
+async def _enrolment(configured: "Settings", policy: "Policy") -> str:
+    """What makes enrolment weaker than it could be: told, and nothing that keeps the bot from running."""
+    protected = {name: e for name, e in policy.environments.items() if e.kind == "production"}
+    administrators = policy.second_factors.administrators
+    warnings = []
+    if protected and not administrators:
+        warnings.append(
+            f"{', '.join(protected)}: whoever has the host can enrol anybody alone; name second_factors.administrators"
+        )
+    if configured.public_url is None and (mute := [n for n, e in protected.items() if not _takes_codes(e)]):
+        warnings.append(f"{', '.join(mute)}: nobody can approve without our pages; set PORTCULLIS_PUBLIC_URL")
+    asked = [role for role in administrators if policy.roles[role].live_sources]
+    if asked:
+        warnings.append(
+            f"{', '.join(asked)}: administrators are those whom the policy itself names (people, on_call); what would "
+            "have to be asked elsewhere makes nobody one"
+        )
+    if warnings:
+        return f"warning: {'; '.join(warnings)}"
+    if not administrators:
+        return "whoever has the host enrols anybody, and nothing here is of kind production"
+    return f"nobody enrols anybody alone, once {' or '.join(administrators)} has a second factor"
+
+
+def _takes_codes(environment: "Environment") -> bool:
+    approval = environment.approval
+    return not approval.seats or "totp" in approval.second_factor.methods
 
 
 async def _address(configured: "Settings") -> str:

@@ -1,13 +1,13 @@
 """`portcullis policy check|schema|diff`: is a policy usable, what may stand in it, what changed."""
 
 import argparse
-import json
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bot.policy import Policy, PolicyError, Problem
 
 YES, NO, WRONG = 0, 1, 2
@@ -26,8 +26,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--json", action="store_true", help="accepted, since a schema is JSON anyway"
     )
     diff = verbs.add_parser("diff", help="name every difference of two policies; exit 1 if there is one")
-    diff.add_argument("before", type=Path, metavar="A")
-    diff.add_argument("after", type=Path, metavar="B")
+    diff.add_argument("before", type=file, metavar="A")
+    diff.add_argument("after", type=file, metavar="B")
     diff.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
 
@@ -37,11 +37,18 @@ def add_policy_option(parser: argparse.ArgumentParser) -> None:
     default = os.environ.get("PORTCULLIS_POLICY") or "policy.yaml"
     parser.add_argument(
         "--policy",
-        type=Path,
-        default=Path(default),
+        type=file,
+        default=default,
         metavar="FILE",
         help=f"the policy file (default: {default})",
     )
+
+
+def file(text: str) -> "Path":
+    """A path. Imports late, as everything here: --help reads no file."""
+    from pathlib import Path
+
+    return Path(text)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -55,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
             return _diff(args.before, args.after, as_json=args.json)
 
 
-def load_policy(path: Path) -> "Policy":
+def load_policy(path: "Path") -> "Policy":
     """The policy of a file. Imports late, so that the command line stays quick. Raises PolicyError."""
     from bot.flows import reload_policy
 
@@ -68,7 +75,9 @@ def tell(error: "PolicyError") -> int:
     return WRONG
 
 
-def _check(path: Path, *, as_json: bool) -> int:
+def _check(path: "Path", *, as_json: bool) -> int:
+    import json
+
     from bot.policy import PolicyError
 
     try:
@@ -97,6 +106,8 @@ def _check(path: Path, *, as_json: bool) -> int:
 
 
 def _schema() -> int:
+    import json
+
     from bot.gates import GATES
     from bot.policy import json_schema
 
@@ -104,7 +115,9 @@ def _schema() -> int:
     return YES
 
 
-def _diff(before: Path, after: Path, *, as_json: bool) -> int:
+def _diff(before: "Path", after: "Path", *, as_json: bool) -> int:
+    import json
+
     from bot.policy import PolicyError
     from bot.policy.difference import differences
 

@@ -1,10 +1,13 @@
 """An approval: one person's signed word on one fingerprint, and the five-key record of P11."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from pydantic import JsonValue
+
+from bot.domain.change_request import Actor, ChangeRequest
 
 
 class ApprovalState(StrEnum):
@@ -14,15 +17,18 @@ class ApprovalState(StrEnum):
     COUNTED = "counted"
     REFUSED = "refused"
     VOID = "void"
+    WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecondFactor:
-    """How a person proved to be themselves, just now. `evidence` never holds a secret or a code."""
+    """How a person proved to be themselves, just now. `evidence` is what an auditor verifies it by (the raw assertion
+    of a passkey, the claims of a login); it never holds a secret, a code or a token."""
 
     method: str
     credential: str
     at: datetime
+    evidence: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +49,19 @@ class Approval:
     @property
     def id(self) -> str:
         return f"{self.request}/{self.revision}/{self.person}"
+
+
+def signature(request: ChangeRequest, by: Actor, factor: SecondFactor, *, at: datetime) -> Approval:
+    """What `by` signs at this instant: the request as it stands, by its fingerprint. It counts nothing yet."""
+    return Approval(
+        request=request.id,
+        revision=request.revision,
+        person=by.person or "",
+        via=by.via,
+        fingerprint=request.fingerprint or "",
+        signed_at=at,
+        factor=factor,
+    )
 
 
 def approval_record(

@@ -147,6 +147,41 @@ class Attestation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """Somebody looked at a broken glass afterwards, and said what they found."""
+
+    by: Actor
+    at: datetime
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenGlass:
+    """An emergency passes gates that stand closed (P13): loud, listed, expiring, and reviewed afterwards.
+
+    `bypasses` is what the policy let it pass when the glass was broken; nothing is added later. `review_due` is set
+    when it was used: when something started that a closed gate would have held.
+    """
+
+    by: Actor
+    at: datetime
+    ticket: str
+    reason: str
+    bypasses: tuple[str, ...]
+    expires_at: datetime
+    requires: tuple[str, ...] = ()  # what the policy demanded of it: `incident-ticket`, `rollback-plan`
+    told: tuple[str, ...] = ()  # who was on call then; empty: nobody was, and others are told instead
+    told_at: datetime | None = None  # when that message had really arrived; nothing starts before
+    used_at: datetime | None = None
+    review_due: datetime | None = None
+    review: Review | None = None
+
+    def __post_init__(self) -> None:
+        if not (self.ticket and self.reason):
+            raise ValueError("nobody breaks glass without an incident ticket and a reason")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeRequest:
     """One request to change an environment. Immutable: each change is a new value and an audit entry."""
 
@@ -176,6 +211,8 @@ class ChangeRequest:
     closing: Closing | None = None
     held: Hold | None = None
     attested: tuple[Attestation, ...] = ()  # one an item; of an earlier revision: void
+    break_glass: BrokenGlass | None = None
+    rolls_back: str | None = None  # the request whose version is taken back (P16)
 
     @property
     def is_open(self) -> bool:

@@ -94,6 +94,7 @@ class Run:
     confirmed: int = 0  # per cent up to which a person said "go on" where the plan wants an analysis
     next_at: datetime | None = None  # the next step goes no earlier
     frozen: tuple[Frozen, ...] = ()
+    rolls_back: bool = False  # it brings back a version that ran before, by the deployer's own way (P16)
 
     def __post_init__(self) -> None:
         if self.reached and self.reached not in self.plan.steps:

@@ -45,6 +45,13 @@ class GateOutcome:
     until: datetime | None = None
     retry: bool = False
     awaits: str | None = None
+    bypassed: bool = False
+    """Break-glass passes it: `status` is still what the gate itself says, and is shown beside."""
+
+    @property
+    def counts_as(self) -> Status:
+        """The status that decides."""
+        return Status.PASSED if self.bypassed else self.status
 
     def __post_init__(self) -> None:
         if self.status is Status.WAITING and (self.until is None) == (self.awaits is None):
@@ -69,7 +76,7 @@ class Readiness:
     @property
     def status(self) -> Status:
         """The worst outcome; an empty policy passes nothing."""
-        return max((o.status for o in self.outcomes), key=lambda s: s.rank, default=Status.UNKNOWN)
+        return max((o.counts_as for o in self.outcomes), key=lambda s: s.rank, default=Status.UNKNOWN)
 
     @property
     def waits_until(self) -> datetime | None:
@@ -90,7 +97,7 @@ class Readiness:
     @property
     def awaits(self) -> tuple[str, ...]:
         """The events that something waits for, such as the lifting of a freeze (P6), in the policy's order."""
-        return tuple(o.awaits for o in self.outcomes if o.awaits is not None)
+        return tuple(o.awaits for o in self.outcomes if o.awaits is not None and not o.bypassed)
 
     @property
     def may_be_approved(self) -> bool:
@@ -105,14 +112,19 @@ class Readiness:
     @property
     def worth_asking_again(self) -> bool:
         """Nothing is blocked, and every unknown exists because a source did not answer."""
-        unknown = [o for o in self.outcomes if o.status is Status.UNKNOWN]
+        unknown = self.only(Status.UNKNOWN)
         return self.status is Status.UNKNOWN and bool(unknown) and all(o.retry for o in unknown)
 
     def only(self, *statuses: Status) -> tuple[GateOutcome, ...]:
-        """The outcomes with one of these statuses, in the policy's order."""
-        return tuple(o for o in self.outcomes if o.status in statuses)
+        """The outcomes that count as one of these statuses, in the policy's order."""
+        return tuple(o for o in self.outcomes if o.counts_as in statuses)
+
+    @property
+    def bypassed(self) -> tuple[GateOutcome, ...]:
+        """What break-glass passes, in the policy's order."""
+        return tuple(o for o in self.outcomes if o.bypassed)
 
 
 def worst_first(outcomes: Iterable[GateOutcome]) -> list[GateOutcome]:
     """Outcomes with what stops a person first; equal ones keep the policy's order."""
-    return sorted(outcomes, key=lambda o: -o.status.rank)
+    return sorted(outcomes, key=lambda o: -o.counts_as.rank)

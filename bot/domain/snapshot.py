@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.domain.artifact import Artifact, RegistryAnswer
+from bot.domain.authority import NOT_ASKED, Answers
 from bot.domain.calendar import Calendar
 from bot.domain.change_request import ChangeRequest
 from bot.domain.checklist import Item
 from bot.domain.environment import EnvironmentStatus
 from bot.domain.evidence import Evidence, EvidenceKind
 from bot.domain.feed import FeedStatus
+from bot.domain.repository import Author
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,9 @@ class Snapshot:
     promotion_path: tuple[str, ...]  # the target environment and what it promotes from, nearest first
     calendar: Calendar  # with the freezes that people declared, and the last good copies of what is fetched
     feeds: tuple[FeedStatus, ...] = ()
+    answers: Answers = NOT_ASKED  # of the live sources of roles
+    authors: tuple[Author, ...] | None = None  # as the repository tells; None where nobody asked it
+    authors_problem: str | None = None  # the code of why the repository did not tell
     checklists: Mapping[str, tuple[Item, ...]] = field(default_factory=dict)  # the policy's, by name
 
     def about_artifact(self) -> tuple[Evidence, ...]:

@@ -13,9 +13,11 @@ from bot.domain.audit import Fact
 from bot.domain.change_request import Actor, Attestation, ChangeRequest, RequestState
 from bot.domain.outcome import GateOutcome, Status
 from bot.domain.refusal import Refusal
-from bot.flows import owing
+from bot.flows import owing, shown
 from bot.flows.asking import Asker, known_request
-from bot.flows.count import wrote_none_of_it
+from bot.flows.authority import NOBODY_ASKED, Asked, Authority, asked_at_a_press
+from bot.flows.authorship import Known, wrote_none_of_it
+from bot.flows.link import known_person
 from bot.flows.roles import roles_of
 from bot.gates import checklist
 from bot.policy import ChecklistItem, Policy
@@ -82,22 +84,34 @@ async def listed(ledger: Ledger, policy: Policy, request_id: str) -> Listed:
     return await ledger.read(lambda tx: _listed(tx, policy, known_request(tx, request_id, lock=False)))
 
 
-async def tick(ledger: Ledger, policy: Policy, asker: Asker, target: Target, *, key: str) -> Listed:
-    """Say that an item is so, and have the request judged anew at once. Who said it already says it once.
+async def tick(
+    ledger: Ledger,
+    policy: Policy,
+    asker: Asker,
+    target: Target,
+    *,
+    key: str,
+    authority: Authority | None = None,
+) -> Listed:
+    """Say that an item is so, and have the request judged anew at once. Who said it already says it once. The live
+    sources of roles are asked about the asker first, by `authority`.
 
     Raises Refusal `checklist-closed`, `checklist-changed`, `may-not-tick` or `ticked-already`.
     """
+    person = asker.actor(policy).person
+    roles = shown.roles_of_checklists(policy, policy.checklists)
+    asked = await asked_at_a_press(ledger, authority, policy, target.request, person, roles=roles)
 
-    def step(tx: Transaction, shown: Listed, entry: Entry, actor: Actor) -> ChangeRequest | None:
+    def step(tx: Transaction, listed: Listed, entry: Entry, actor: Actor) -> ChangeRequest | None:
         said = entry.tick
         if said is not None and said.by.person == actor.person:
             return None
         item = entry.item.item
         if said is not None:
             raise Refusal("ticked-already", {"item": item, "by": said.by.person, "at": said.at.isoformat()})
-        role = _role(tx, policy, shown.request, entry, actor)
-        made = Attestation(item=item, role=role, by=actor, at=tx.now, revision=shown.request.revision)
-        return replace(shown.request, attested=(*_others(shown, entry), made))
+        role = _role(tx, policy, listed.request, entry, actor, asked)
+        made = Attestation(item=item, role=role, by=actor, at=tx.now, revision=listed.request.revision)
+        return replace(listed.request, attested=(*_others(listed, entry), made))
 
     return await _change(ledger, policy, asker, target, "ticked", step, key=key)
 
@@ -123,12 +137,12 @@ async def _change(
     ledger: Ledger, policy: Policy, asker: Asker, target: Target, code: str, step: Step, *, key: str
 ) -> Listed:
     """Do it once, record it, tell the thread, and have the gates asked at once: their answer updates the card."""
-    actor = asker.actor(policy)
 
     def write(tx: Transaction) -> Listed:
         before = _listed(tx, policy, known_request(tx, target.request))
         if tx.remembered(key) is not None:
             return before
+        actor = known_person(tx, policy, asker)
         entry = _meant(before, target)
         changed = step(tx, before, entry, actor)
         tx.remember(key, target.request)
@@ -171,7 +185,8 @@ def _listed(tx: Transaction, policy: Policy, request: ChangeRequest) -> Listed:
         raise Refusal("no-checklist", {"request": request.id, "environment": request.environment})
     items = policy.checklists[name]
     tickable = request.state in _TICKABLE
-    asked = _Asked(tx, policy, request) if tickable else None
+    seen = Asked(answers=shown.recall(tx, policy, request)) if tickable else NOBODY_ASKED
+    asked = _Asked(tx, policy, request, seen) if tickable else None
     entries = tuple(_entry(request, item, asked) for item in items)
     return Listed(request=request, name=name, entries=entries, tickable=tickable, now=tx.now)
 
@@ -191,9 +206,11 @@ def _entry(request: ChangeRequest, item: ChecklistItem, asked: "_Asked | None") 
     )
 
 
-def _role(tx: Transaction, policy: Policy, request: ChangeRequest, entry: Entry, actor: Actor) -> str:
+def _role(
+    tx: Transaction, policy: Policy, request: ChangeRequest, entry: Entry, actor: Actor, asked: Asked
+) -> str:
     """The role in which the item is ticked, asked for now: a statement stays true when its shift is over."""
-    refused = _Asked(tx, policy, request).against(entry.item, actor.person or "")
+    refused = _Asked(tx, policy, request, asked).against(entry.item, actor.person or "")
     if refused is None and entry.item.attest is not None:
         return entry.item.attest
     facts: dict[str, JsonValue] = {"item": entry.item.item, "role": entry.item.attest, "may": [*entry.may]}
@@ -201,12 +218,18 @@ def _role(tx: Transaction, policy: Policy, request: ChangeRequest, entry: Entry,
 
 
 class _Asked:
-    """Who may tick what of one request: roles and authors are asked once for the whole list."""
+    """Who may tick what of one request: roles and authors are asked once for the whole list. `asked` is what the live
+    sources of roles said: just now, or, to be shown, a while ago."""
 
-    def __init__(self, tx: Transaction, policy: Policy, request: ChangeRequest) -> None:
+    def __init__(self, tx: Transaction, policy: Policy, request: ChangeRequest, asked: Asked) -> None:
         self._policy = policy
         self._request = request
-        self._roles = cache(lambda person: roles_of(policy, person, tx.now))
+        self._known = cache(
+            lambda person: Known(
+                links=tx.identities.of(person), authors=asked.authors, problem=asked.authors_problem
+            )
+        )
+        self._roles = cache(lambda person: roles_of(policy, person, tx.now, asked.answers))
         self._built = cache(lambda: list(tx.evidence.about(request.service, artifact=request.artifact.tag)))
 
     def able(self, item: ChecklistItem) -> tuple[str, ...]:
@@ -219,7 +242,8 @@ class _Asked:
         held = self._roles(person)
         if item.attest not in held.roles:
             return {"unanswered": [*sorted({s for role, s in held.unanswered if role == item.attest})]}
-        out = {person, *held.roles} & set(item.exclude)
+        # Whoever may hold an excluded role, for all that is known, is excluded as well.
+        out = {person, *held.possible} & set(item.exclude)
         if "requester" in item.exclude and person == self._request.requester.person:
             out |= {"requester"}
         if "commit-authors" in item.exclude and not self._no_author(person):
@@ -229,7 +253,7 @@ class _Asked:
     def _no_author(self, person: str) -> bool:
         """Where CI did not say who wrote the build, nobody can be cleared of having written it."""
         try:
-            wrote_none_of_it(self._policy, self._request, person, self._built())
+            wrote_none_of_it(self._policy, self._request, person, self._built(), self._known(person))
         except Refusal:
             return False
         return True

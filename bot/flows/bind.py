@@ -6,7 +6,7 @@ from pydantic import JsonValue
 
 from bot.domain.approval import ApprovalState
 from bot.domain.audit import Fact
-from bot.domain.change_request import ChangeRequest, RequestState
+from bot.domain.change_request import ChangeRequest, Kind, RequestState
 from bot.domain.fingerprint import evidence_digest, fingerprint, fingerprint_facts
 from bot.domain.snapshot import Snapshot
 from bot.flows import owing
@@ -20,17 +20,19 @@ def bind(
     """The request bound to the facts of now, and whether that opened a new revision (P9).
 
     A registry that does not name a digest changes nothing: its gate says so, and what was known stays bound.
-    Until the first judgement is told nobody can have signed anything, so facts then settle without a revision.
+    Until the first judgement is told nobody can have signed anything, so facts then settle without a revision; but for
+    a rollback that comes with its approval (P16). What a rollback takes back is settled when it is asked for.
     """
     digest = snapshot.registry.digest or request.artifact.digest
+    target = request.rollback_target if request.kind is Kind.ROLLBACK else snapshot.rollback.target
     facts = fingerprint_facts(
         request,
         digest=digest,
-        rollback=snapshot.rollback.target,
+        rollback=target,
         policy=policy.digest,
         evidence=evidence_digest(list(snapshot.about_artifact())),
     )
-    told = request.state is not RequestState.EVALUATING
+    told = request.state is not RequestState.EVALUATING or bool(tx.approvals.of(request.id))
     changed = sorted(k for k in facts if told and request.bound.get(k) != facts[k])
     revision = request.revision + (1 if changed else 0)
     bound = replace(
@@ -39,7 +41,7 @@ def bind(
         bound=facts,
         fingerprint=fingerprint(facts, revision),
         artifact=replace(request.artifact, digest=digest),
-        rollback_target=snapshot.rollback.target,
+        rollback_target=target,
     )
     if changed:
         _void(tx, policy, request, changed)

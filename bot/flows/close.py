@@ -7,6 +7,7 @@ from bot.domain.change_request import Actor, ChangeRequest, Closing, RequestStat
 from bot.domain.refusal import Refusal
 from bot.flows import owing
 from bot.flows.asking import Asker, bounded_reason, known_request
+from bot.flows.authority import Authority, asked_at_a_press
 from bot.flows.count import may_fill_a_seat
 from bot.flows.rollouts import stop
 from bot.policy import Policy
@@ -42,7 +43,8 @@ def _rejectable(
     request = known_request(tx, request_id, lock=lock)
     if not request.may_become(RequestState.REJECTED):
         raise Refusal("not-awaiting-approval", {"request": request.id, "state": request.state.value})
-    may_fill_a_seat(policy, request, actor.person or "", tx.now)
+    # To say no is safe: whoever may hold a seat, for all that is known, may.
+    may_fill_a_seat(policy, request, actor.person or "", tx.now, benefit=True)
     return request
 
 
@@ -60,7 +62,7 @@ async def cancel(ledger: Ledger, policy: Policy, asker: Asker, request_id: str, 
             raise Refusal("too-late", {"request": request.id, "state": request.state.value})
         if actor.person != request.requester.person:
             try:
-                may_fill_a_seat(policy, request, actor.person or "", tx.now)
+                may_fill_a_seat(policy, request, actor.person or "", tx.now, benefit=True)
             except Refusal as refusal:
                 raise Refusal(
                     "not-yours", {"request": request.id, "by": request.requester.person}
@@ -82,10 +84,18 @@ def _stopped(tx: Transaction, policy: Policy, request: ChangeRequest, actor: Act
 
 
 async def ask_to_start(
-    ledger: Ledger, policy: Policy, asker: Asker, request_id: str, *, key: str
+    ledger: Ledger,
+    policy: Policy,
+    asker: Asker,
+    request_id: str,
+    *,
+    key: str,
+    authority: Authority | None = None,
 ) -> ChangeRequest:
-    """Press Start: the gates are asked again, and it starts if all of them pass. The requester or an approver may."""
+    """Press Start: the gates are asked again, and it starts if all of them pass. The requester may, and whoever may
+    fill a seat: the live sources of roles are asked about them first, by `authority`, and silence is no yes (F10)."""
     actor = asker.actor(policy)
+    asked = await asked_at_a_press(ledger, authority, policy, request_id, actor.person)
 
     def step(tx: Transaction) -> ChangeRequest:
         request = known_request(tx, request_id)
@@ -94,12 +104,12 @@ async def ask_to_start(
         if request.state is not RequestState.APPROVED:
             raise Refusal("not-approved", {"request": request.id, "state": request.state.value})
         if actor.person != request.requester.person:
-            may_fill_a_seat(policy, request, actor.person or "", tx.now)
-        asked = replace(request, asked_to_start=actor)
-        tx.requests.put(asked, Fact(type="request.start-asked", by=actor))
+            may_fill_a_seat(policy, request, actor.person or "", tx.now, asked.answers)
+        wanted = replace(request, asked_to_start=actor)
+        tx.requests.put(wanted, Fact(type="request.start-asked", by=actor))
         tx.remember(key, request.id)
         owing.evaluate_at(tx, request, tx.now)
-        return asked
+        return wanted
 
     return await ledger.write(step)
 
@@ -120,6 +130,7 @@ def _close(
     )
     tx.requests.put(closed, Fact(type=f"request.{state.value}", by=actor))
     tx.unschedule("evaluate", request.id)
+    tx.unschedule("remind", request.id)
     if actor.person != request.requester.person:
         owing.answer(tx, policy, closed, state.value)
     if request.state is not RequestState.EVALUATING:

@@ -8,13 +8,16 @@ from functools import partial
 from typing import Final
 
 from bot.domain.artifact import Artifact, RegistryAnswer, RegistryWord
-from bot.domain.change_request import ChangeRequest
+from bot.domain.authority import NOT_ASKED, Answers
+from bot.domain.change_request import ChangeRequest, Kind
 from bot.domain.checklist import Item
 from bot.domain.environment import EnvironmentStatus
 from bot.domain.evidence import Evidence, EvidenceKind
 from bot.domain.snapshot import RollbackFacts, Snapshot
+from bot.flows.authority import NOBODY_ASKED, Asked, Authority, not_connected, sources_for
 from bot.flows.colours import statuses
 from bot.flows.living_calendar import Living, compiled, living
+from bot.flows.shown import shown_sources
 from bot.policy import Policy
 from bot.ports import Clock, Deployers, Ledger, Registry, Transaction
 
@@ -23,25 +26,38 @@ MOST_DEPLOYMENTS: Final = 200
 
 
 class Collector:
-    """Reads the ledger, asks the registry, and puts one snapshot together."""
+    """Reads the ledger, asks the registry and the live sources of roles, and puts one snapshot together."""
 
-    def __init__(self, ledger: Ledger, registry: Registry, deployers: Deployers, clock: Clock) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        registry: Registry,
+        deployers: Deployers,
+        clock: Clock,
+        authority: Authority | None = None,
+    ) -> None:
         self._ledger = ledger
         self._registry = registry
         self._deployers = deployers
         self._clock = clock
+        self.authority = authority
 
-    async def collect(self, policy: Policy, request: ChangeRequest) -> Snapshot:
+    async def collect(
+        self, policy: Policy, request: ChangeRequest, *, about_people: bool = False
+    ) -> Snapshot:
         """All facts about `request` as of now. What cannot be reached is a fact too, never an exception.
 
-        What the calendar says of it is compiled by then, so that the transaction that decides does not have to.
+        `about_people`: with what the live sources of roles say of whoever signed it, asked at the same time. What the
+        calendar says of it is compiled by then, so that the transaction that decides does not have to.
         """
         rows = await self._ledger.read(partial(_rows, policy=policy, request=request))
         evidence = rows.evidence
         target = running(evidence, request.environment)
         image = policy.services[request.service].image
-        registry, rollback = await asyncio.gather(
-            self._resolve(image, request.artifact.tag), self._rollback(request, image, target)
+        registry, rollback, asked = await asyncio.gather(
+            self._resolve(image, _reference(request)),
+            self._rollback(request, image, target),
+            self._ask(policy, request, about_people=about_people),
         )
         taken_at = self._clock.now()
         # Since it was asked for: whoever signed was told the window of that instant.
@@ -57,8 +73,34 @@ class Collector:
             promotion_path=promotion_path(policy, request.environment),
             calendar=rows.living.calendar,
             feeds=rows.living.feeds,
+            answers=asked.answers,
+            authors=asked.authors,
+            authors_problem=asked.authors_problem,
             checklists=checklists(policy),
         )
+
+    async def with_people(self, policy: Policy, snapshot: Snapshot) -> Snapshot:
+        """The same facts with what the live sources of roles say now."""
+        asked = await self._ask(policy, snapshot.request, about_people=True)
+        return replace(
+            snapshot,
+            answers=asked.answers,
+            authors=asked.authors,
+            authors_problem=asked.authors_problem,
+        )
+
+    async def shown(self, policy: Policy, request: ChangeRequest) -> Answers:
+        """What the live sources say of who could sign, to be shown while nobody did."""
+        if self.authority is None:
+            return NOT_ASKED
+        return await self.authority.show(policy, request, shown_sources(policy, request))
+
+    async def _ask(self, policy: Policy, request: ChangeRequest, *, about_people: bool) -> Asked:
+        if not about_people:
+            return NOBODY_ASKED
+        if self.authority is None:
+            return Asked(answers=not_connected(sources_for(policy, request), self._clock.now()))
+        return await self.authority.ask(policy, request)
 
     async def _resolve(self, image: str | None, reference: str) -> RegistryAnswer:
         if image is None:
@@ -78,6 +120,12 @@ class Collector:
         )
         registry = await self._resolve(image, target.digest or target.tag)
         return RollbackFacts(target=target, registry=registry, command=command)
+
+
+def _reference(request: ChangeRequest) -> str:
+    """What the registry is asked for: a tag; for a rollback exactly what ran, whatever its tag stands for by now."""
+    artifact = request.artifact
+    return artifact.tag if request.kind is not Kind.ROLLBACK else artifact.digest or artifact.tag
 
 
 def checklists(policy: Policy) -> dict[str, tuple[Item, ...]]:

@@ -10,21 +10,38 @@ from functools import partial
 from typing import Final
 
 from bot.domain.audit import Fact
+from bot.domain.authority import NOT_ASKED, Answers
 from bot.domain.change_request import SYSTEM, ChangeRequest, Closing, RequestState
 from bot.domain.outcome import Readiness, Status
 from bot.domain.snapshot import Snapshot
-from bot.flows import owing
+from bot.flows import owing, remind, shown
+from bot.flows.admit import admitted
+from bot.flows.authority import sources_for
 from bot.flows.bind import bind
+from bot.flows.break_glass import as_the_policy_says
 from bot.flows.collect import Collector, as_of_now
-from bot.flows.count import count_signatures, quorum_of, recount
+from bot.flows.count import (
+    all_asked,
+    count_signatures,
+    counted_roles,
+    quorum_of,
+    quorum_with,
+    recount,
+    undecided,
+)
 from bot.flows.intend import beside, intend, locked_with_others
+from bot.flows.make_way import in_the_way
+from bot.flows.reload_policy import in_force
+from bot.flows.stake import Stake, at_stake, held_by_silence, wants_to_start
 from bot.flows.supersede import ahead_of
 from bot.flows.wait import startable, wait
-from bot.gates import Earliest, checklist, earliest
+from bot.gates import Earliest, checklist, earliest, rules_for
 from bot.policy import Policy
 from bot.ports import Ledger, Transaction
 
 ASK_AGAIN: Final = timedelta(seconds=15)
+SOON: Final = timedelta(seconds=1)
+"""When somebody signed while the sources of roles were asked about others, they are asked again after this."""
 MOST_ROUNDS: Final = 4
 """How often what is newer is looked at before an evaluation is put off: each round something newer was approved."""
 
@@ -61,7 +78,8 @@ async def judged(
 def _earliest(policy: Policy, snapshot: Snapshot, now: datetime, *, acknowledged: bool) -> Earliest:
     request = snapshot.request
     at = max(now, request.start.at) if request.start.at else now
-    gates = policy.environments[request.environment].gates
+    gates = rules_for(request, policy.environments[request.environment].gates)
+    snapshot = as_the_policy_says(policy, snapshot)
     return earliest(snapshot, gates, at, policy.digest, acknowledged=acknowledged)
 
 
@@ -90,14 +108,46 @@ async def _evaluate(
     ledger: Ledger, collector: Collector, policy: Policy, request_id: str, judged_now: Judged
 ) -> tuple[str, ...]:
     """Evaluate one request; the newer ones that have to be judged before it may start by itself."""
-    request = await ledger.read(lambda tx: tx.requests.get(request_id))
+    request, stake = await ledger.read(partial(_at_stake, policy=policy, request_id=request_id))
     if request is None or not _evaluable(request):
         return ()
     if request.service not in policy.services or request.environment not in policy.environments:
         await ledger.write(lambda tx: _refuse_gone(tx, policy, request_id))
         return ()
-    snapshot = await collector.collect(policy, request)
-    return await ledger.write(lambda tx: decide(tx, policy, request_id, snapshot, judged_now))
+    if not await admitted(ledger, collector.authority, policy, request):
+        return ()
+    snapshot, seen = await _facts(collector, policy, request, stake)
+    return await ledger.write(lambda tx: decide(tx, policy, request_id, snapshot, judged_now, seen))
+
+
+def _at_stake(tx: Transaction, *, policy: Policy, request_id: str) -> tuple[ChangeRequest | None, Stake]:
+    request = tx.requests.get(request_id)
+    if request is None or not _evaluable(request):
+        return request, Stake.NOTHING
+    return request, at_stake(tx, policy, request)
+
+
+async def _facts(
+    collector: Collector, policy: Policy, request: ChangeRequest, stake: Stake
+) -> tuple[Snapshot, Answers]:
+    """The snapshot, and what is known of who could sign. The live sources of roles are asked where something depends
+    on them: when somebody signed, and when it may start."""
+    if stake is Stake.SHOW:
+        return await asyncio.gather(collector.collect(policy, request), collector.shown(policy, request))
+    snapshot = await collector.collect(policy, request, about_people=stake is Stake.SIGNED)
+    if stake is Stake.SEATED:
+        readiness = _earliest(
+            policy, snapshot, snapshot.taken_at, acknowledged=request.reason is not None
+        ).asked
+        if _depends_on_people(replace(request, readiness=readiness), snapshot.taken_at):
+            snapshot = await collector.with_people(policy, snapshot)
+    return snapshot, NOT_ASKED
+
+
+def _depends_on_people(request: ChangeRequest, now: datetime) -> bool:
+    """With every seat filled: whether it is approved by that, or starts."""
+    approved = request.state is RequestState.APPROVED
+    return not approved or (wants_to_start(request) and startable(request, now))
 
 
 def _request(tx: Transaction, request_id: str) -> ChangeRequest | None:
@@ -121,7 +171,12 @@ def _refuse_gone(tx: Transaction, policy: Policy, request_id: str) -> None:
 
 
 def decide(
-    tx: Transaction, policy: Policy, request_id: str, collected: Snapshot, judged_now: Judged
+    tx: Transaction,
+    policy: Policy,
+    request_id: str,
+    collected: Snapshot,
+    judged_now: Judged,
+    seen: Answers = NOT_ASKED,
 ) -> tuple[str, ...]:
     """Judge the request as it stands now, and put that into effect; or change nothing and name the newer requests
     that have to be judged before this one may start by itself.
@@ -131,6 +186,9 @@ def decide(
     """
     request, running = locked_with_others(tx, request_id)
     if request is None or not _evaluable(request):
+        return ()
+    if not in_force(tx, policy):  # another one came while the outside was asked: that one decides
+        owing.evaluate_at(tx, request, tx.now + SOON)
         return ()
     if tx.now >= request.expires_at:
         _close(tx, policy, request, RequestState.EXPIRED, "expired")
@@ -143,8 +201,31 @@ def decide(
     judged_so = replace(request, readiness=readiness)
     if running is None and (ahead := _goes_after(tx, judged_so, judged_now)):
         return ahead
+    live = bool(sources_for(policy, request))
+    if live and _unasked(tx, policy, judged_so, snapshot):
+        owing.evaluate_at(tx, request, tx.now + SOON)
+        return ()
+    news = shown.keep(tx, request, snapshot.answers if snapshot.answers.by_source else seen)
+    if news and request.state is not RequestState.EVALUATING:  # before that it has no message yet
+        owing.card(tx, policy, request)
     _put_into_effect(tx, policy, judged_so, snapshot, before=request, running=running)
+    if live:
+        _look_at_late_ones(tx, request_id)
     return ()
+
+
+def _unasked(tx: Transaction, policy: Policy, request: ChangeRequest, snapshot: Snapshot) -> bool:
+    """Every seat is filled and something depends on it by now, but the sources of roles were not asked about all."""
+    if request.state is RequestState.EVALUATING or not quorum_of(tx, policy, request).filled:
+        return False
+    return _depends_on_people(request, tx.now) and not all_asked(tx, policy, request, snapshot)
+
+
+def _look_at_late_ones(tx: Transaction, request_id: str) -> None:
+    """Somebody signed while the sources were asked about the others."""
+    request = tx.requests.get(request_id)
+    if request is not None and _evaluable(request) and undecided(tx, request):
+        owing.evaluate_at(tx, request, tx.now + SOON)
 
 
 def _goes_after(tx: Transaction, request: ChangeRequest, judged_now: Judged) -> tuple[str, ...]:
@@ -185,7 +266,8 @@ def _put_into_effect(
     elif readiness is None or (first and readiness.worth_asking_again):
         _wait_for_sources(tx, policy, before, bound)
     else:
-        bound = replace(bound, readiness=beside(readiness, running))  # it holds, and refuses nothing
+        held_by = in_the_way(tx, bound, running)
+        bound = replace(bound, readiness=beside(readiness, held_by))  # it holds, and refuses nothing
         if first or revised:  # not at every judgement: what closes each night would keep it alive for ever
             bound = _living(policy, bound, snapshot, tx.now)
         _advance(tx, policy, before, _opened(tx, policy, bound, revised=revised), snapshot)
@@ -200,7 +282,7 @@ def _living(policy: Policy, request: ChangeRequest, snapshot: Snapshot, now: dat
     if readiness is not None and {o.gate for o in readiness.outcomes if o.awaits} == {checklist.NAME}:
         asked, acknowledged = replace(snapshot, request=request), request.reason is not None
         begins = _earliest(policy, asked, now, acknowledged=acknowledged).readiness.judged_at
-    if begins is None:
+    if begins is None or request.break_glass is not None:  # its glass says how long it lives
         return request
     lifetime = policy.environments[request.environment].approval.expires
     return replace(request, expires_at=max(request.expires_at, begins + lifetime))
@@ -249,6 +331,7 @@ def _opened(tx: Transaction, policy: Policy, request: ChangeRequest, *, revised:
         owing.answer(tx, policy, request, "awaiting-approval")
     elif not revised:
         return request
+    remind.schedule(tx, policy, request)
     return replace(request, state=RequestState.AWAITING_APPROVAL, approved_at=None)
 
 
@@ -258,10 +341,10 @@ def _advance(
     """Count the signatures, and start or say what is waited for."""
     counted = count_signatures(tx, policy, request, snapshot)
     # Filled just now: it starts at once. Otherwise only if the request said when, or somebody pressed Start.
-    wanted = request.start.by_itself or before.approved_at is None or request.asked_to_start is not None
+    wanted = before.approved_at is None or wants_to_start(request)
     starting = wanted and startable(request, tx.now)
     request = _seated(tx, policy, request, snapshot, starting=starting)
-    if starting and request.state is RequestState.APPROVED:
+    if starting and request.state is RequestState.APPROVED and startable(request, tx.now):
         intend(tx, policy, request)
     else:
         wait(tx, policy, before, request, counted=counted, again=tx.now + ASK_AGAIN)
@@ -274,13 +357,16 @@ def _seated(
     approved = request.state is RequestState.APPROVED
     if (approved and not starting) or not (approved or quorum_of(tx, policy, request).filled):
         return request
-    recount(tx, policy, request, snapshot)
+    unsaid = recount(tx, policy, request, snapshot)
+    sure = {p: roles for p, roles in counted_roles(tx, request).items() if p not in unsaid}
+    silent = () if quorum_with(policy, request, sure).filled else tuple(unsaid.values())
     if not quorum_of(tx, policy, request).filled:
         if approved:
             owing.answer(tx, policy, request, "approval-lost")
         return replace(request, state=RequestState.AWAITING_APPROVAL, approved_at=None)
-    if approved:
-        return request
+    if approved or silent:
+        return held_by_silence(request, silent)
+    owing.card(tx, policy, request)  # first: a note holds its lane until the message of its thread is there
     owing.note(tx, policy, request, "approved")
     return replace(request, state=RequestState.APPROVED, approved_at=tx.now)
 
@@ -290,6 +376,7 @@ def _close(tx: Transaction, policy: Policy, request: ChangeRequest, state: Reque
         request, state=state, closing=Closing(code=code, by=SYSTEM, at=tx.now), asked_to_start=None
     )
     tx.requests.put(closed, Fact(type=f"request.{state.value}", facts={"code": code}))
+    tx.unschedule(remind.KIND, request.id)
     owing.answer(tx, policy, closed, state.value)
     if tx.place(request.id, "card") is not None or request.state is not RequestState.EVALUATING:
         owing.card(tx, policy, closed)

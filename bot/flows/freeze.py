@@ -8,14 +8,17 @@ from typing import Final
 from pydantic import JsonValue
 
 from bot.domain.audit import Fact
+from bot.domain.authority import NOT_ASKED, Answers
 from bot.domain.calendar import HORIZON
 from bot.domain.change_request import Actor
 from bot.domain.freeze import Freeze, FreezeClass, FreezeState
 from bot.domain.refusal import Refusal
 from bot.flows.asking import Asker, bounded_reason, known
+from bot.flows.authority import Authority, about_at_a_press
 from bot.flows.freeze_moments import announce, begun, drop_timers, fire, reconsider, set_timers
 from bot.flows.freeze_roles import may_declare, may_lift
 from bot.flows.freezes import Frozen, declared, known_freeze, unfrozen
+from bot.flows.link import known_person
 from bot.policy import Policy
 from bot.ports import Ledger, Transaction
 
@@ -42,8 +45,7 @@ class Declaration:
 
 async def declarable(ledger: Ledger, policy: Policy, asker: Asker) -> None:
     """Raise Refusal for somebody who may not declare a freeze, before they fill in the form."""
-    actor = asker.actor(policy)
-    await ledger.read(lambda tx: may_declare(policy, actor.person or "", tx.now))
+    await ledger.read(lambda tx: may_declare(policy, known_person(tx, policy, asker).person or "", tx.now))
 
 
 async def declare(ledger: Ledger, policy: Policy, asker: Asker, wanted: Declaration, *, key: str) -> Freeze:
@@ -52,12 +54,12 @@ async def declare(ledger: Ledger, policy: Policy, asker: Asker, wanted: Declarat
     Raises Refusal `unknown-person`, `may-not-freeze`, `unknown-environment`, `unknown-service`, `no-reason`,
     `reason-too-long`, `frozen-already`, `freeze-not-asked`, or one of the `freeze-begins-…` and `freeze-ends-…` codes.
     """
-    actor = asker.actor(policy)
 
     def step(tx: Transaction) -> Freeze:
         seen = tx.remembered(key)
         if isinstance(seen, str) and (there := tx.freezes.get(seen)) is not None:
             return there
+        actor = known_person(tx, policy, asker)
         may_declare(policy, actor.person or "", tx.now)
         number = tx.freezes.next_number()  # its lock makes whoever declares the same at once see this one
         freeze = _believed(policy, actor, wanted, f"FRZ-{number}", tx.now)
@@ -141,26 +143,63 @@ def _end_fits(begins_at: datetime, ends_at: datetime | None, now: datetime) -> N
         raise Refusal("freeze-ends-too-late", {**facts, "limit_days": LONGEST.days})
 
 
-async def liftable(ledger: Ledger, policy: Policy, asker: Asker, freeze_id: str) -> Freeze:
+async def liftable(
+    ledger: Ledger, policy: Policy, asker: Asker, freeze_id: str, *, authority: Authority | None = None
+) -> Freeze:
     """The freeze that somebody is about to lift. Raises Refusal as `lift` does, but for the reason."""
+    answers = await _live(ledger, policy, asker, freeze_id, authority)
+    return await ledger.read(
+        lambda tx: _liftable(
+            tx, policy, known_person(tx, policy, asker), freeze_id, answers=answers, lock=False
+        )
+    )
+
+
+async def _live(
+    ledger: Ledger, policy: Policy, asker: Asker, freeze_id: str, authority: Authority | None
+) -> Answers:
+    """What the live sources say of the asker, where it depends on them alone whether they may."""
+    if authority is None:
+        return NOT_ASKED
     actor = asker.actor(policy)
-    return await ledger.read(lambda tx: _liftable(tx, policy, actor, freeze_id, lock=False))
+
+    def depends(tx: Transaction) -> bool:
+        freeze = tx.freezes.get(freeze_id, lock=False)
+        try:
+            if freeze is not None:
+                may_lift(policy, freeze, actor.person or "", tx.now)
+        except Refusal as refusal:
+            return bool(refusal.facts["unanswered"])
+        return False
+
+    if not await ledger.read(depends):
+        return NOT_ASKED
+    return await about_at_a_press(authority, policy, actor.person or "")
 
 
 async def lift(
-    ledger: Ledger, policy: Policy, asker: Asker, freeze_id: str, reason: str | None, *, key: str
+    ledger: Ledger,
+    policy: Policy,
+    asker: Asker,
+    freeze_id: str,
+    reason: str | None,
+    *,
+    key: str,
+    authority: Authority | None = None,
 ) -> Freeze:
-    """Lift it, or call it off before it begins; what waited for it is judged again at once.
+    """Lift it, or call it off before it begins; what waited for it is judged again at once. Live sources of roles are
+    asked about the asker, by `authority`, where it depends on them.
 
     Raises Refusal `unknown-person`, `unknown-freeze`, `freeze-of-policy`, `lifted-already`, `freeze-over`,
     `may-not-lift`, `no-reason` or `reason-too-long`.
     """
-    actor = asker.actor(policy)
+    answers = await _live(ledger, policy, asker, freeze_id, authority)
 
     def step(tx: Transaction) -> Freeze:
         if tx.remembered(key) is not None:
             return known_freeze(tx, policy, freeze_id)
-        freeze = _liftable(tx, policy, actor, freeze_id)
+        actor = known_person(tx, policy, asker)
+        freeze = _liftable(tx, policy, actor, freeze_id, answers=answers)
         why = bounded_reason(reason, required=True)
         code = "lifted" if freeze.begins_at <= tx.now else "called-off"
         lifted = replace(freeze, lifted_by=actor, lifted_at=tx.now, lift_reason=why)
@@ -175,12 +214,14 @@ async def lift(
     return await ledger.write(step)
 
 
-def _liftable(tx: Transaction, policy: Policy, actor: Actor, freeze_id: str, *, lock: bool = True) -> Freeze:
+def _liftable(
+    tx: Transaction, policy: Policy, actor: Actor, freeze_id: str, *, answers: Answers, lock: bool = True
+) -> Freeze:
     freeze = known_freeze(tx, policy, freeze_id, lock=lock)
     if freeze.lifted_at is not None:
         by = None if freeze.lifted_by is None else freeze.lifted_by.person
         raise Refusal("lifted-already", {"freeze": freeze.id, "by": by, "at": freeze.lifted_at.isoformat()})
     if freeze.ends_at is not None and freeze.ends_at <= tx.now:
         raise Refusal("freeze-over", {"freeze": freeze.id, "at": freeze.ends_at.isoformat()})
-    may_lift(policy, freeze, actor.person or "", tx.now)
+    may_lift(policy, freeze, actor.person or "", tx.now, answers)
     return freeze

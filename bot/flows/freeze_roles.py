@@ -5,15 +5,17 @@ from datetime import datetime
 
 from pydantic import JsonValue
 
+from bot.domain.authority import NOT_ASKED, Answers
 from bot.domain.freeze import Freeze
 from bot.domain.refusal import Refusal
-from bot.flows.count import seats_of
 from bot.flows.roles import Held, roles_of
+from bot.flows.seats import seats_of
 from bot.policy import Policy
 
 
 def may_declare(policy: Policy, person: str, now: datetime) -> None:
-    """To stop is the safe direction: everybody of the directory may, unless the policy names roles.
+    """To stop is the safe direction: everybody of the directory may, unless the policy names roles; and then whoever
+    may hold one, for all that is known, where it takes a live source to know.
 
     Raises Refusal `may-not-freeze`.
     """
@@ -21,18 +23,21 @@ def may_declare(policy: Policy, person: str, now: datetime) -> None:
     if wanted is None:
         return
     held = roles_of(policy, person, now)
-    if not held.roles & set(wanted):
-        raise Refusal("may-not-freeze", {"roles": [*wanted], "unanswered": _unanswered(held, wanted)})
+    if not held.possible & set(wanted):
+        raise Refusal("may-not-freeze", {"roles": [*wanted], "unanswered": []})
 
 
-def may_lift(policy: Policy, freeze: Freeze, person: str, now: datetime) -> None:
+def may_lift(
+    policy: Policy, freeze: Freeze, person: str, now: datetime, answers: Answers = NOT_ASKED
+) -> None:
     """The roles that the policy names; where it names none, whoever declared it, and whoever could fill a seat in
-    every environment that it covers. Environments that ask for nobody's approval have no say.
+    every environment that it covers. Environments that ask for nobody's approval have no say. What a live source
+    did not answer is no yes.
 
     Raises Refusal `may-not-lift`.
     """
     named = policy.calendar_section.may_lift
-    held = roles_of(policy, person, now)
+    held = roles_of(policy, person, now, answers)
     if named is not None:
         wanted = [set(named)]
         allowed = bool(held.roles & set(named))

@@ -12,11 +12,15 @@ from bot.domain.owed import Timer
 from bot.domain.refusal import Refusal
 from bot.flows import owing
 from bot.flows.asking import Asker, bounded_reason, known_request
-from bot.flows.count import may_fill_a_seat, not_an_author, seats_of
+from bot.flows.authority import Asked, Authority, asked_at_a_press
+from bot.flows.authorship import Known
+from bot.flows.count import may_fill_a_seat, not_an_author
+from bot.flows.link import known_person
 from bot.flows.living_calendar import prepare
 from bot.flows.rollout_step import frozen_by
 from bot.flows.rollouts import run_of
 from bot.flows.run_end import way_back
+from bot.flows.seats import seats_of
 from bot.policy import Policy
 from bot.ports import Ledger, Transaction
 
@@ -67,14 +71,23 @@ def _holdable(request: ChangeRequest, run: Run | None) -> None:
 
 
 async def resume(
-    ledger: Ledger, policy: Policy, asker: Asker, request_id: str, reason: str | None, *, key: str
+    ledger: Ledger,
+    policy: Policy,
+    asker: Asker,
+    request_id: str,
+    reason: str | None,
+    *,
+    key: str,
+    authority: Authority | None = None,
 ) -> Standing:
     """Let it go on: lift what a person held, and stand in for the analysis that nobody makes (`no-analysis`).
 
     It lifts what the asker may lift and leaves the rest; a freeze is never lifted here. Raises Refusal `over-already`,
-    `not-held`, `frozen`, `not-yours-to-resume`, or why the asker may not judge a step.
+    `not-held`, `frozen`, `not-yours-to-resume`, or why the asker may not judge a step. The live sources of roles are
+    asked about the asker first, by `authority`.
     """
     actor = asker.actor(policy)
+    asked = await asked_at_a_press(ledger, authority, policy, request_id, actor.person)
     there = await ledger.read(lambda tx: tx.requests.get(request_id))
     if there is not None:  # whoever may not resume is told what freezes it
         await prepare(ledger, policy, there.environment, there.service)
@@ -84,8 +97,9 @@ async def resume(
         run = run_of(tx, request)
         if tx.remembered(key) is not None:
             return Standing(request, run)
+        known_person(tx, policy, asker)
         why = bounded_reason(reason)
-        lifts, confirms = _may(tx, policy, request, run, actor)
+        lifts, confirms = _may(tx, policy, request, run, actor, asked)
         tx.remember(key, request.id)
         facts: dict[str, JsonValue] = {**_percent(run), "reason": why, "hold": lifts, "no-analysis": confirms}
         if lifts:
@@ -102,7 +116,7 @@ async def resume(
 
 
 def _may(
-    tx: Transaction, policy: Policy, request: ChangeRequest, run: Run | None, actor: Actor
+    tx: Transaction, policy: Policy, request: ChangeRequest, run: Run | None, actor: Actor, asked: Asked
 ) -> tuple[bool, bool]:
     """Whether the asker lifts the person's hold, and whether they confirm the step. Raises Refusal for neither."""
     if not request.is_open:
@@ -120,8 +134,8 @@ def _may(
             return False
         return True
 
-    lifts = request.held is not None and allowed(lambda: _may_lift(tx, policy, request, actor))
-    confirms = unconfirmed and allowed(lambda: _may_judge(tx, policy, request, actor))
+    lifts = request.held is not None and allowed(lambda: _may_lift(tx, policy, request, actor, asked))
+    confirms = unconfirmed and allowed(lambda: _may_judge(tx, policy, request, actor, asked))
     if request.held is not None and not lifts:  # what a person holds is held, whoever may judge its step
         raise refusals[0]
     if not lifts and not confirms:
@@ -129,21 +143,23 @@ def _may(
     return lifts, confirms
 
 
-def _may_lift(tx: Transaction, policy: Policy, request: ChangeRequest, actor: Actor) -> None:
+def _may_lift(tx: Transaction, policy: Policy, request: ChangeRequest, actor: Actor, asked: Asked) -> None:
     """Whoever held it, the requester, or whoever may fill a seat there."""
     held = request.held
     if held is None or actor.person in (held.by.person, request.requester.person):
         return
     try:
-        may_fill_a_seat(policy, request, actor.person or "", tx.now)
+        may_fill_a_seat(policy, request, actor.person or "", tx.now, asked.answers)
     except Refusal as refusal:
+        if refusal.code == "not-answered":
+            raise
         facts: dict[str, JsonValue] = {
             "request": request.id, "by": held.by.person, "requester": request.requester.person,
         }  # fmt: skip
         raise Refusal("not-yours-to-resume", facts) from refusal
 
 
-def _may_judge(tx: Transaction, policy: Policy, request: ChangeRequest, actor: Actor) -> None:
+def _may_judge(tx: Transaction, policy: Policy, request: ChangeRequest, actor: Actor, asked: Asked) -> None:
     """Judging a step takes what approving takes: a seat, and neither the requester nor an author of the change.
 
     Where the policy has no seats, nobody's approval was asked for either: anybody but the requester can.
@@ -153,8 +169,10 @@ def _may_judge(tx: Transaction, policy: Policy, request: ChangeRequest, actor: A
         raise Refusal("own-step", {"request": request.id})
     if request.environment in policy.environments and not seats_of(policy, request.environment):
         return
-    may_fill_a_seat(policy, request, person, tx.now)
-    not_an_author(policy, request, person, tx.evidence.about(request.service, artifact=request.artifact.tag))
+    may_fill_a_seat(policy, request, person, tx.now, asked.answers)
+    evidence = tx.evidence.about(request.service, artifact=request.artifact.tag)
+    known = Known(links=tx.identities.of(person), authors=asked.authors, problem=asked.authors_problem)
+    not_an_author(policy, request, person, evidence, known)
 
 
 def _nothing_to_resume(tx: Transaction, policy: Policy, request: ChangeRequest, run: Run | None) -> Refusal:

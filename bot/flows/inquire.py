@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bot.domain.approval import Approval
+from bot.domain.approval import Approval, ApprovalState
+from bot.domain.authority import Answers
 from bot.domain.change_request import ChangeRequest, RequestState
 from bot.domain.deployment import Run
 from bot.domain.environment import EnvironmentStatus
@@ -12,12 +13,22 @@ from bot.domain.incident import Incident
 from bot.domain.outcome import GateOutcome
 from bot.domain.quorum import Quorum
 from bot.domain.refusal import Refusal
+from bot.flows import shown
 from bot.flows.asking import known_request
+from bot.flows.authority import repository_source
 from bot.flows.collect import Collector
 from bot.flows.colours import statuses
-from bot.flows.count import counted_roles, may_fill_a_seat, not_an_author, quorum_of, quorum_with
+from bot.flows.count import (
+    counted_roles,
+    may_fill_a_seat,
+    may_sign_again,
+    not_an_author,
+    quorum_of,
+    quorum_with,
+)
 from bot.flows.evaluate import judged
 from bot.flows.lifting import with_lifters
+from bot.flows.shown import Uncounted
 from bot.flows.wait import startable
 from bot.gates import Earliest
 from bot.policy import Policy
@@ -39,6 +50,11 @@ class RequestView:
     now: datetime
     build: Evidence | None = None  # what CI said of the build: commit and authors (P10)
     also_ready: tuple[ChangeRequest, ...] = ()  # what else of this requester waits for the Start button alone
+    could_fill: tuple[
+        tuple[str, ...], ...
+    ] = ()  # who could fill each seat of the quorum; nobody where it is held
+    silent: tuple[tuple[str, str], ...] = ()  # sources of roles that did not answer last, each with a code
+    uncounted: tuple[Uncounted, ...] = ()  # signatures of this revision that do not count, and why
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,16 +94,20 @@ def _also_ready(tx: Transaction, request: ChangeRequest) -> tuple[ChangeRequest,
 
 def view_of(tx: Transaction, policy: Policy, request: ChangeRequest) -> RequestView:
     """The view of `request` in this transaction. A policy that lost its environment shows no seats."""
-    if request.environment in policy.environments:
-        quorum = quorum_of(tx, policy, request)
-        could = _could_sign(tx, policy, request, quorum)
-    else:
-        quorum, could = Quorum(seats=(), people=0, minimum=0), ()
+    approvals = tuple(tx.approvals.of(request.id))
+    seats = _seats(tx, policy, request, approvals)
     return RequestView(
         request=replace(request, readiness=with_lifters(tx, policy, request.readiness)),
-        approvals=tuple(tx.approvals.of(request.id)),
-        quorum=quorum,
-        could_sign=could,
+        approvals=approvals,
+        quorum=seats.quorum,
+        could_sign=seats.could_sign,
+        could_fill=seats.could_fill,
+        silent=seats.silent,
+        uncounted=tuple(
+            shown.uncounted(tx, request, a.person, a.code or "")
+            for a in approvals
+            if a.revision == request.revision and a.state is ApprovalState.REFUSED and request.is_open
+        ),
         runs=tuple(tx.runs.of(request.id)),
         place=tx.place(request.id, "card"),
         now=tx.now,
@@ -95,23 +115,72 @@ def view_of(tx: Transaction, policy: Policy, request: ChangeRequest) -> RequestV
     )
 
 
-def _could_sign(tx: Transaction, policy: Policy, request: ChangeRequest, quorum: Quorum) -> tuple[str, ...]:
-    """Everybody who has not signed this revision and whose signature would bring the quorum nearer."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seats:
+    """How the seats stand, and who could fill those that are empty, by what the sources said last."""
+
+    quorum: Quorum
+    could_sign: tuple[str, ...] = ()
+    could_fill: tuple[tuple[str, ...], ...] = ()
+    silent: tuple[tuple[str, str], ...] = ()
+
+
+def _seats(
+    tx: Transaction, policy: Policy, request: ChangeRequest, approvals: tuple[Approval, ...]
+) -> _Seats:
+    if request.environment not in policy.environments or request.service not in policy.services:
+        return _Seats(quorum=Quorum(seats=(), people=0, minimum=0))
+    quorum = quorum_of(tx, policy, request)
+    if not request.is_open or quorum.filled:
+        return _Seats(quorum=quorum)
+    answers = shown.recall(tx, policy, request)
+    could = _could_sign(tx, policy, request, quorum, approvals, answers)
+    fits = tuple(
+        ()
+        if seat.person
+        else tuple(person for person, roles in could.items() if roles.intersection(seat.roles))
+        for seat in quorum.seats
+    )
+    fits = _for_their_own(fits)
+    problems = ((source, each.problem) for source, each in answers.by_source.items())
+    wrote = repository_source(policy, request)  # it names who may not, so its silence hides nobody who may
+    silent = tuple((source, code) for source, code in problems if code is not None and source != wrote)
+    return _Seats(quorum=quorum, could_sign=tuple(could), could_fill=fits, silent=silent)
+
+
+def _for_their_own(fits: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
+    """Whoever is the only one for a seat is not named beside another one that somebody else can fill as well."""
+    needed = {fit[0] for fit in fits if len(fit) == 1}
+    return tuple(tuple(p for p in fit if p not in needed) or fit for fit in fits)
+
+
+def _could_sign(
+    tx: Transaction,
+    policy: Policy,
+    request: ChangeRequest,
+    quorum: Quorum,
+    approvals: tuple[Approval, ...],
+    answers: Answers,
+) -> dict[str, frozenset[str]]:
+    """Everybody whose signature would bring the quorum nearer, with the roles that it would count for. Whoever signed
+    this revision already is left out, unless it is worth signing again."""
     counted = counted_roles(tx, request)
-    signed = {a.person for a in tx.approvals.of(request.id) if a.revision == request.revision}
+    signed = {a.person for a in approvals if a.revision == request.revision and not may_sign_again(a)}
     evidence = tx.evidence.about(request.service, artifact=request.artifact.tag)
-    could = []
+    told = answers.by_source.get(repository_source(policy, request) or "")
+    wrote = frozenset[str]() if told is None else told.members
+    could: dict[str, frozenset[str]] = {}
     for person in policy.people:
-        if person in signed or quorum.filled:
+        if person in signed or person in wrote:
             continue
         try:
-            roles = may_fill_a_seat(policy, request, person, tx.now)
+            roles = may_fill_a_seat(policy, request, person, tx.now, answers)
             not_an_author(policy, request, person, evidence)
         except Refusal:
             continue
         if quorum_with(policy, request, counted | {person: roles}).missing < quorum.missing:
-            could.append(person)
-    return tuple(could)
+            could[person] = roles
+    return could
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

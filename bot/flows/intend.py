@@ -7,11 +7,12 @@ from pydantic import JsonValue
 
 from bot.domain.approval import ApprovalState
 from bot.domain.audit import Fact
-from bot.domain.change_request import ChangeRequest, RequestState
+from bot.domain.change_request import ChangeRequest, Kind, RequestState
 from bot.domain.deployment import Run, RunState
 from bot.domain.outcome import GateOutcome, Readiness, Status
 from bot.domain.owed import Timer
-from bot.flows import owing
+from bot.flows import break_glass_used, owing
+from bot.flows.make_way import make_way
 from bot.flows.rollout_step import plan_of
 from bot.flows.supersede import supersede_older
 from bot.policy import Policy
@@ -48,6 +49,8 @@ def beside(readiness: Readiness, running: ChangeRequest | None) -> Readiness:
 
 def intend(tx: Transaction, policy: Policy, request: ChangeRequest) -> None:
     """The run, the request's new state, its audit entries and the timer that makes the call; one transaction."""
+    if request.kind is Kind.ROLLBACK:
+        make_way(tx, policy, request)
     starting = replace(request, state=RequestState.STARTING, approved_at=request.approved_at or tx.now)
     run = Run(
         id=f"{request.id}/{len(tx.runs.of(request.id)) + 1}",
@@ -59,9 +62,11 @@ def intend(tx: Transaction, policy: Policy, request: ChangeRequest) -> None:
         state=RunState.INTENDED,
         intended_at=tx.now,
         plan=plan_of(policy, request),
+        rolls_back=request.kind is Kind.ROLLBACK,
     )
     by = request.asked_to_start or request.requester
     tx.requests.put(starting, Fact(type="request.starting", by=by))
+    starting = break_glass_used.used_at_start(tx, policy, starting, by)
     signed: list[JsonValue] = [
         {"person": a.person, "roles": [*a.roles], "method": a.factor.method, "at": a.signed_at.isoformat()}
         for a in tx.approvals.of(request.id)
@@ -72,6 +77,7 @@ def intend(tx: Transaction, policy: Policy, request: ChangeRequest) -> None:
         Fact(type="run.intended", by=by, facts={"fingerprint": request.fingerprint, "approved_by": signed}),
     )
     tx.unschedule("evaluate", request.id)
+    tx.unschedule("remind", request.id)
     tx.schedule(Timer(kind="run", subject=run.id, due_at=tx.now))
     owing.card(tx, policy, starting)
     supersede_older(tx, policy, starting)

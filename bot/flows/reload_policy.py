@@ -8,6 +8,7 @@ from pydantic import JsonValue
 from bot.domain.audit import Fact
 from bot.flows import owing
 from bot.flows.freeze_moments import look_ahead_soon
+from bot.flows.link import look_again
 from bot.flows.rollouts import wake_rollouts
 from bot.gates import GATES
 from bot.policy import Policy, PolicyError, Unreadable, load
@@ -54,6 +55,7 @@ async def put_in_force(ledger: Ledger, policy: Policy) -> bool:
         for request in tx.requests.open():
             owing.evaluate_at(tx, request, tx.now)
         wake_rollouts(tx)
+        look_again(tx, policy)
         if before is not None:
             owing.channel(
                 tx, policy.slack.channels.approvals, "policy-notice", SUBJECT, {"code": "in-force", **facts}
@@ -61,6 +63,12 @@ async def put_in_force(ledger: Ledger, policy: Policy) -> bool:
         return True
 
     return await ledger.write(step)
+
+
+def in_force(tx: Transaction, policy: Policy) -> bool:
+    """Whether `policy` is the one that was put in force last; yes where none ever was."""
+    recorded = tx.place(SUBJECT, IN_FORCE)
+    return recorded is None or recorded.get("digest") == policy.digest
 
 
 async def refuse(ledger: Ledger, policy: Policy, error: PolicyError) -> None:

@@ -9,11 +9,13 @@ from pydantic import JsonValue
 from bot.domain.artifact import TAG, Artifact
 from bot.domain.audit import Fact
 from bot.domain.calendar import Verdict
-from bot.domain.change_request import ASAP, Actor, ChangeRequest, Kind, Start
+from bot.domain.change_request import ASAP, Actor, BrokenGlass, ChangeRequest, Kind, Start
 from bot.domain.refusal import Refusal
-from bot.flows import owing
+from bot.flows import break_glass, owing
+from bot.flows.access import may_request
 from bot.flows.asking import Asker, bounded_reason, known, plain_text
 from bot.flows.collect import running
+from bot.flows.link import known_person
 from bot.flows.living_calendar import Uncompiled, compiled, living
 from bot.gates import calendar
 from bot.policy import Policy
@@ -53,6 +55,10 @@ class Submitted:
     """The instant that `at=` names, where the calendar is closed then."""
     opens_at: datetime | None = None
     """The first instant after it at which the calendar is not; None where nobody knows one."""
+    emergency: str | None = None
+    """The incident that it names."""
+    glass: BrokenGlass | None = None
+    """What it broke; None with an emergency: the policy has no break-glass there, so it passes nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +79,9 @@ class _Wanted:
 async def submit(ledger: Ledger, policy: Policy, ask: Ask) -> Submitted:
     """Write the request, its audit entry and the timer "evaluate now" in one transaction.
 
-    Without an environment it is for the most protected one. Raises Refusal where the policy has no such thing, the
-    text is no tag, or the same is asked for already.
+    Without an environment it is for the most protected one. An emergency breaks the glass where the policy has one
+    there (P13). Raises Refusal where the policy has no such thing, the text is no tag, the same is asked for already,
+    or an emergency lacks what the policy demands of it.
     """
     wanted = _believed(policy, ask)
 
@@ -82,18 +89,22 @@ async def submit(ledger: Ledger, policy: Policy, ask: Ask) -> Submitted:
         seen = tx.remembered(ask.key)
         if isinstance(seen, str):
             return _submitted(policy, wanted, seen, repeated=True)
+        known_person(tx, policy, ask.asker)
         _start_fits(wanted.start, tx.now)
+        glass = _glass(policy, wanted, tx.now)
         opening = _opening(tx, policy, wanted, compiles=compiles)
         number = tx.requests.next_number()  # its lock makes whoever asks for the same at once see this one
         _not_open_already(tx, wanted)
-        request = _new(tx, policy, wanted, number, opening)
+        request = break_glass.with_glass(tx, policy, _new(tx, policy, wanted, number, opening), glass)
+        may_request(policy, wanted.actor.person or "", request, tx.now, benefit=True)
         tx.requests.put(request, Fact(type="request.submitted", by=wanted.actor))
+        break_glass.tell_broken(tx, policy, request)
         tx.put_place(request.id, "reply", ask.asker.reply)
         tx.remember(ask.key, request.id)
         owing.evaluate_at(tx, request, tx.now)
         told = _submitted(policy, wanted, request.id, repeated=False)
         closed = opening.asked_for if opening.closed and wanted.start.mode == "at" else None
-        return replace(told, closed_at=closed, opens_at=opening.opens_at)
+        return replace(told, closed_at=closed, opens_at=opening.opens_at, glass=request.break_glass)
 
     try:
         return await ledger.write(partial(step, compiles=False))
@@ -130,6 +141,18 @@ def _submitted(policy: Policy, wanted: _Wanted, request_id: str, *, repeated: bo
         environment=wanted.environment,
         gates=len(policy.environments[wanted.environment].gates),
         repeated=repeated,
+        emergency=wanted.emergency,
+    )
+
+
+def _glass(policy: Policy, wanted: _Wanted, now: datetime) -> break_glass.Glass | None:
+    return break_glass.asked_for(
+        policy,
+        wanted.environment,
+        emergency=wanted.emergency,
+        reason=wanted.reason,
+        start=wanted.start,
+        now=now,
     )
 
 

@@ -7,12 +7,15 @@ from typing import Final
 from pydantic import JsonValue
 
 from bot.domain.audit import Fact
+from bot.domain.calendar import ActiveRule, CalendarVerdict
 from bot.domain.change_request import ChangeRequest, Kind
 from bot.domain.deployment import ONE_CALL, Frozen, Plan, Run, RunState
 from bot.domain.owed import Timer
-from bot.flows import owing
+from bot.flows import break_glass, break_glass_used, owing
 from bot.flows.freezes import unfrozen
 from bot.flows.living_calendar import living
+from bot.flows.make_way import wake_rollbacks
+from bot.flows.rollouts import lapse
 from bot.flows.run_end import way_back
 from bot.policy import Policy
 from bot.ports import Transaction
@@ -22,7 +25,10 @@ PATROL: Final = timedelta(minutes=15)
 
 
 def plan_of(policy: Policy, request: ChangeRequest) -> Plan:
-    """The steps that the environment wants, where the service's deployer can shift traffic; else the one call."""
+    """The steps that the environment wants, where the service's deployer can shift traffic; else the one call. Going
+    back is one call: nobody watches a version that ran before at a quarter of the traffic."""
+    if request.kind is Kind.ROLLBACK:
+        return ONE_CALL
     deployer = policy.services[request.service].deployer
     rollout = policy.environments[request.environment].rollout
     if deployer is None or deployer.command is None or deployer.command.shift is None:
@@ -41,6 +47,9 @@ def next_call(tx: Transaction, policy: Policy, run_id: str, *, deployable: bool)
     request = None if run is None else tx.requests.get(run.request, lock=True)
     if run is None or request is None or not run.waits:
         return None
+    if break_glass.lapsed(request, run, tx.now):
+        lapse(tx, policy, request, run)
+        return None
     run = noticed(tx, policy, request, run)
     early = run.next_at is not None and tx.now < run.next_at
     if early or run.frozen or run.unconfirmed or request.held is not None:
@@ -48,6 +57,7 @@ def next_call(tx: Transaction, policy: Policy, run_id: str, *, deployable: bool)
         return None
     if not deployable:
         return run
+    request = break_glass_used.used_at_step(tx, policy, request, run, _passed(tx, policy, request, run))
     calling = replace(run, state=RunState.CALLING, called_at=tx.now, next_at=None)
     facts: dict[str, JsonValue] = {"percent": run.aim} if run.plan.stepped else {}
     tx.runs.put(calling, Fact(type="run.calling", facts=facts))
@@ -72,6 +82,7 @@ def reached(tx: Transaction, policy: Policy, called: Run) -> None:
     if run.unconfirmed:
         owing.answer(tx, policy, request, "no-analysis")
     look_again(tx, request, noticed(tx, policy, request, run))
+    wake_rollbacks(tx, request)
 
 
 def noticed(tx: Transaction, policy: Policy, request: ChangeRequest, run: Run) -> Run:
@@ -99,23 +110,40 @@ def noticed(tx: Transaction, policy: Policy, request: ChangeRequest, run: Run) -
 
 def frozen_by(tx: Transaction, policy: Policy, request: ChangeRequest, run: Run) -> tuple[Frozen, ...]:
     """The rules in force that hold what is under way: hard freezes, never a window that closed or a source that went
-    stale; never for a rollback, nor where the environment does not ask the calendar (P6)."""
+    stale; never for a rollback, nor where the environment does not ask the calendar (P6). Break-glass passes them where
+    every active prohibition permits it (P13)."""
     if request.kind is Kind.ROLLBACK or unfrozen(policy, [run.environment]):
         return ()
-    verdict = living(tx, policy).calendar.at(tx.now, environment=run.environment, service=run.service)
+    verdict = _verdict(tx, policy, run)
+    if verdict.break_glass and break_glass.passes_freezes(policy, request, run, tx.now):
+        return ()
     known = {f.rule: f for f in run.frozen}
     found = {}
-    for rule in verdict.rules:
-        if rule.holds:
-            since = known[rule.name].since if rule.name in known else tx.now
-            found[rule.name] = Frozen(
-                rule=rule.name,
-                since=since,
-                until=rule.until,
-                reason=rule.reason,
-                declared=tx.freezes.get(rule.name) is not None,
-            )
+    for rule in _holding(verdict):
+        since = known[rule.name].since if rule.name in known else tx.now
+        found[rule.name] = Frozen(
+            rule=rule.name,
+            since=since,
+            until=rule.until,
+            reason=rule.reason,
+            declared=tx.freezes.get(rule.name) is not None,
+        )
     return tuple(found[name] for name in sorted(found))
+
+
+def _passed(tx: Transaction, policy: Policy, request: ChangeRequest, run: Run) -> tuple[ActiveRule, ...]:
+    """The freezes that a broken glass passes at this call (P13); none where they hold nothing anyway."""
+    if request.break_glass is None or request.kind is Kind.ROLLBACK or unfrozen(policy, [run.environment]):
+        return ()
+    return _holding(_verdict(tx, policy, run))
+
+
+def _verdict(tx: Transaction, policy: Policy, run: Run) -> CalendarVerdict:
+    return living(tx, policy).calendar.at(tx.now, environment=run.environment, service=run.service)
+
+
+def _holding(verdict: CalendarVerdict) -> tuple[ActiveRule, ...]:
+    return tuple(rule for rule in verdict.rules if rule.holds)
 
 
 def look_again(tx: Transaction, request: ChangeRequest, run: Run) -> None:

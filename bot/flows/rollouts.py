@@ -7,6 +7,7 @@ from bot.domain.audit import Fact
 from bot.domain.change_request import Actor, ChangeRequest, RequestState
 from bot.domain.deployment import Run, RunState
 from bot.domain.owed import Timer
+from bot.flows import owing
 from bot.flows.run_end import end_request
 from bot.policy import Policy
 from bot.ports import Transaction
@@ -43,7 +44,18 @@ def stop(tx: Transaction, policy: Policy, request: ChangeRequest, actor: Actor) 
         return None
     if run.state is RunState.INTENDED and not run.frozen and request.held is None:
         return None
+    return _end_here(tx, policy, run, Fact(type="run.stopped", by=actor, facts={"percent": run.reached}))
+
+
+def lapse(tx: Transaction, policy: Policy, request: ChangeRequest, run: Run) -> None:
+    """End a rollout of which nothing was called in time: what it was to pass stands closed again (P13)."""
+    owing.note(tx, policy, request, "glass-lapsed")
+    because = Fact(type="run.stopped", facts={"percent": run.reached, "code": "break-glass-expired"})
+    _end_here(tx, policy, run, because)
+
+
+def _end_here(tx: Transaction, policy: Policy, run: Run, because: Fact) -> ChangeRequest | None:
     ended = replace(run, state=RunState.FAILED, code=STOPPED, finished_at=tx.now, next_at=None, frozen=())
-    tx.runs.put(ended, Fact(type="run.stopped", by=actor, facts={"percent": run.reached}))
+    tx.runs.put(ended, because)
     tx.unschedule("run", run.id)
-    return end_request(tx, policy, ended, by=actor)
+    return end_request(tx, policy, ended, by=because.by)

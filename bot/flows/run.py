@@ -4,6 +4,8 @@ A rollout in steps makes one such call for each of them. `shift` says where the 
 twice in a row would do no harm; it is looked up all the same, and never sent again. Between a crash and the next look
 people may have gone back by hand, with the command that the card gave them, and the call would bring the new version
 to them once more. Where nobody can say what came of it, the run ends as not known, and people decide.
+
+A rollback is one call, and is done once the deployer's own status says that the old version runs (P17).
 """
 
 import hashlib
@@ -16,6 +18,7 @@ from bot.domain.audit import Fact
 from bot.domain.deployment import WHOLE, Run, RunResult, RunState
 from bot.flows import owing
 from bot.flows.living_calendar import prepare
+from bot.flows.rolled_back import NOT_RUNNING, UNVERIFIED, VERIFIED
 from bot.flows.rollout_step import next_call, reached
 from bot.flows.run_end import deployment_evidence, end_request
 from bot.policy import Policy
@@ -42,6 +45,8 @@ async def carry_out(ledger: Ledger, deployers: Deployers, policy: Policy, run_id
         if due is None:
             return
         call, result = due, await _called(deployer, due)
+        if due.rolls_back and result.succeeded and deployer is not None:
+            result = await _verified(deployer, due, result)
     await ledger.write(lambda tx: _write_result(tx, policy, call, result))
 
 
@@ -49,21 +54,36 @@ async def _called(deployer: Deployer | None, run: Run) -> RunResult:
     if deployer is None:
         return RunResult(succeeded=False, code="no-deployer", output="")
     try:
+        if run.rolls_back:
+            return await deployer.roll_back(run)
         return await (deployer.shift(run) if run.reached else deployer.start(run))
     except Exception as error:
         log.exception("deployer.raised", run=run.id)
         return RunResult(succeeded=False, code=f"raised-{type(error).__name__}", output="")
 
 
+async def _verified(deployer: Deployer, run: Run, result: RunResult) -> RunResult:
+    """A rollback that the deployer reported as done: which version runs by its own status (P17)? One that says nothing
+    leaves it unconfirmed, and people are told; one that names another version means that it failed."""
+    found = await _looked_up(deployer, run)
+    code = UNVERIFIED if found is None else VERIFIED if found.succeeded else NOT_RUNNING
+    said = "" if found is None else found.output
+    return RunResult(succeeded=code != NOT_RUNNING, code=code, output=result.output + said)
+
+
 async def _found_after_a_crash(deployer: Deployer | None, run: Run) -> RunResult:
     """The call may have been made: look it up. Not knowing is an answer too, and people are told so."""
-    found = None
+    # None: the policy names no deployer any more, so nobody is left to ask.
+    found = None if deployer is None else await _looked_up(deployer, run)
+    return found or RunResult(succeeded=False, code="lost", output="")
+
+
+async def _looked_up(deployer: Deployer, run: Run) -> RunResult | None:
     try:
-        if deployer is not None:  # None: the policy names none any more, so nobody is left to ask
-            found = await deployer.look_up(run)
+        return await deployer.look_up(run)
     except Exception:
         log.exception("deployer.raised", run=run.id)
-    return found or RunResult(succeeded=False, code="lost", output="")
+        return None
 
 
 def _write_result(tx: Transaction, policy: Policy, call: Run, result: RunResult) -> None:

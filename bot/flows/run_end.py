@@ -10,7 +10,8 @@ from bot.domain.canonical import digest_of
 from bot.domain.change_request import SYSTEM, Actor, ChangeRequest, Closing, RequestState
 from bot.domain.deployment import Run, RunState
 from bot.domain.evidence import Evidence, EvidenceKind
-from bot.flows import owing
+from bot.domain.ran import OURSELVES, taken_back
+from bot.flows import owing, rolled_back
 from bot.gates import rollback_target
 from bot.policy import Policy
 from bot.ports import Transaction
@@ -40,7 +41,10 @@ def end_request(tx: Transaction, policy: Policy, run: Run, *, by: Actor = SYSTEM
         request, state=state, closing=Closing(code=code, by=by, at=tx.now), asked_to_start=None, held=None
     )
     tx.requests.put(ended, Fact(type=f"request.{state.value}", by=by, facts={"code": code, "run": run.id}))
-    _tell(tx, policy, ended, run)
+    if run.rolls_back:
+        rolled_back.tell_end(tx, policy, ended, run)
+    else:
+        _tell(tx, policy, ended, run)
     # What runs there changed, and with it what the others would roll back to.
     for other in tx.requests.open(service=run.service):
         owing.evaluate_at(tx, other, tx.now)
@@ -64,7 +68,8 @@ def _tell(tx: Transaction, policy: Policy, request: ChangeRequest, run: Run) -> 
 
 
 def deployment_evidence(run: Run) -> Evidence:
-    """What we deployed ourselves is evidence like CI's: the next soak, rollback target and incident card read it."""
+    """What we deployed ourselves is evidence like CI's: the next soak, rollback target and incident card read it. That
+    of a rollback says what it took back, so that nothing goes back to that."""
     at = run.finished_at or run.intended_at
     said = {"run": run.id, "artifact": run.artifact.tag, "digest": run.artifact.digest, "at": at.isoformat()}
     return Evidence(
@@ -77,6 +82,10 @@ def deployment_evidence(run: Run) -> Evidence:
         passed=True,
         at=at,
         received_at=at,
-        source="portcullis",
-        details={"request": run.request},
+        source=OURSELVES,
+        details={"request": run.request, **_took_back(run)},
     )
+
+
+def _took_back(run: Run) -> dict[str, JsonValue]:
+    return taken_back(run.rollback_target) if run.rolls_back and run.rollback_target is not None else {}

@@ -59,6 +59,7 @@ def _close(tx: Transaction, policy: Policy, older: ChangeRequest, started: Chang
     because = Fact(type="request.cancelled", facts={"code": SUPERSEDED, "newer": started.id})
     tx.requests.put(closed, because)
     tx.unschedule("evaluate", older.id)
+    tx.unschedule("remind", older.id)
     owing.card(tx, policy, closed)
     owing.note(tx, policy, closed, SUPERSEDED, newer=started.id, artifact=started.artifact.tag)
     owing.answer(tx, policy, closed, SUPERSEDED, newer=started.id, artifact=started.artifact.tag)

@@ -13,14 +13,17 @@ from typing import Any, Final, Generic, TypeVar
 
 from pydantic import BaseModel
 
+from bot.domain.change_request import ChangeRequest, Kind
 from bot.domain.outcome import GateOutcome, Readiness, Status
 from bot.domain.snapshot import Snapshot
 from bot.gates import (
+    bypass,
     calendar,
     checklist,
     environments_green,
     immutable_artifact,
     no_open_incident,
+    previous_version,
     rollback_target,
     soak,
     staging_verified,
@@ -33,12 +36,16 @@ P = TypeVar("P", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Gate(Generic[P]):
-    """One rule. `bypassable` says whether a policy may list it among what break-glass bypasses."""
+    """One rule. `bypassable` says whether a policy may list it among what break-glass bypasses; `passable`, whether
+    break-glass may pass an outcome of it that is closed."""
 
     name: str
     parameters: type[P]
     decide: Callable[[Snapshot, P, datetime], GateOutcome]
     bypassable: bool = True
+    passable: Callable[[GateOutcome], bool] = lambda _: True
+    for_rollback: bool = False
+    """Whether a rollback has to pass it: what judges a new version, or when it may come, holds none (P16)."""
 
     def outcome(self, snapshot: Snapshot, parameters: BaseModel, now: datetime) -> GateOutcome:
         """The gate's answer; raises `TypeError` for parameters that belong to another gate."""
@@ -51,8 +58,14 @@ _GATES: Final[tuple[Gate[Any], ...]] = (
     Gate(staging_verified.NAME, staging_verified.Parameters, staging_verified.decide),
     Gate(soak.NAME, soak.Parameters, soak.decide),
     Gate(vulnerabilities.NAME, vulnerabilities.Parameters, vulnerabilities.decide),
-    Gate(immutable_artifact.NAME, immutable_artifact.Parameters, immutable_artifact.decide, bypassable=False),
-    Gate(calendar.NAME, calendar.Parameters, calendar.decide),
+    Gate(
+        immutable_artifact.NAME,
+        immutable_artifact.Parameters,
+        immutable_artifact.decide,
+        bypassable=False,
+        for_rollback=True,
+    ),
+    Gate(calendar.NAME, calendar.Parameters, calendar.decide, passable=calendar.break_glass_passes),
     Gate(no_open_incident.NAME, no_open_incident.Parameters, no_open_incident.decide),
     Gate(environments_green.NAME, environments_green.Parameters, environments_green.decide),
     Gate(rollback_target.NAME, rollback_target.Parameters, rollback_target.decide, bypassable=False),
@@ -67,14 +80,42 @@ NEVER_BYPASSED: Final = frozenset(gate.name for gate in _GATES if not gate.bypas
 """The gates that no break-glass bypasses: a wrong artifact, or no way back, is no emergency measure."""
 
 
+PREVIOUS_VERSION: Final = Gate(
+    previous_version.NAME,
+    previous_version.Parameters,
+    previous_version.decide,
+    bypassable=False,
+    for_rollback=True,
+)
+"""Every rollback passes it, whatever the policy names."""
+
+
+def rules_for(request: ChangeRequest, rules: Mapping[str, BaseModel]) -> Mapping[str, BaseModel]:
+    """The gates that this change has to pass, of those that its environment has: all of them; for a rollback the few
+    that are for one, and always that it goes back to what ran there and still exists (P14, P16)."""
+    if request.kind is not Kind.ROLLBACK:
+        return rules
+    kept = {name: rule for name, rule in rules.items() if name in GATES and GATES[name].for_rollback}
+    return {previous_version.NAME: previous_version.Parameters(), **kept}
+
+
 def judge(snapshot: Snapshot, rules: Mapping[str, BaseModel], now: datetime, policy_digest: str) -> Readiness:
     """Run all gates of `rules` (gate name to its parameters) in the policy's order: every reason is shown (P1, P23).
 
     Never raises: a gate that does, or that nobody knows, is `unknown` with the code `gate-failed`. No rules at all
-    give a readiness without outcomes, which is unknown too.
+    give a readiness without outcomes, which is unknown too. Where the request's glass is broken, closed gates that it
+    bypasses count as passed (P13), judged anew each time.
     """
     outcomes = tuple(_closed_on_failure(name, snapshot, rules[name], now) for name in rules)
-    return Readiness(outcomes=checklist.told_beside(outcomes), judged_at=now, policy_digest=policy_digest)
+    outcomes = checklist.told_beside(outcomes)
+    if snapshot.request.break_glass is not None:
+        outcomes = bypass.under_glass(snapshot.request.break_glass, outcomes, now, _passable)
+    return Readiness(outcomes=outcomes, judged_at=now, policy_digest=policy_digest)
+
+
+def _passable(outcome: GateOutcome) -> bool:
+    gate = GATES.get(outcome.gate)
+    return gate is not None and gate.bypassable and gate.passable(outcome)
 
 
 MOST_STEPS: Final = 64
@@ -159,7 +200,8 @@ def _too_old(snapshot: Snapshot, rules: Mapping[str, BaseModel], then: Readiness
 
 def _closed_on_failure(name: str, snapshot: Snapshot, parameters: BaseModel, now: datetime) -> GateOutcome:
     try:
-        return GATES[name].outcome(snapshot, parameters, now)
+        gate = PREVIOUS_VERSION if name == previous_version.NAME else GATES[name]
+        return gate.outcome(snapshot, parameters, now)
     except Exception as error:  # noqa: BLE001  -- promise 7: whatever fails, the gate closes and says so
         return GateOutcome(
             gate=name,

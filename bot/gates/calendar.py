@@ -52,6 +52,13 @@ def decide(snapshot: Snapshot, _parameters: Parameters, now: datetime) -> GateOu
             return outcome(status=Status.WARNED, code="discouraged", until=verdict.next_allowed)
 
 
+def break_glass_passes(outcome: GateOutcome) -> bool:
+    """Whether break-glass may pass a closed calendar (P6, P13): only where every active prohibition permits it; being
+    outside the windows always does. A fetched calendar that is too old may hide a freeze which does not permit it, and
+    nobody can say that it does not: then no glass helps, until it was fetched or the policy no longer names it."""
+    return outcome.facts.get("break_glass") is True and not outcome.facts.get("stale")
+
+
 def _prohibited(
     calendar: Calendar,
     verdict: CalendarVerdict,

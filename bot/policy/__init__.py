@@ -9,6 +9,7 @@ from bot.policy.people import Person, Role
 from bot.policy.policy import NEVER_BYPASSED, Policy
 from bot.policy.problems import PolicyError, Problem, Unreadable
 from bot.policy.schema import json_schema
+from bot.policy.second_factors import Login, SecondFactors
 from bot.policy.services import Deployer, Service
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "FileMonitor",
     "HeartbeatMonitor",
     "HttpMonitor",
+    "Login",
     "Monitor",
     "OnCall",
     "Person",
@@ -33,6 +35,7 @@ __all__ = [
     "Rollout",
     "Seat",
     "SecondFactor",
+    "SecondFactors",
     "Service",
     "Target",
     "Unreadable",

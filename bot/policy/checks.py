@@ -3,7 +3,7 @@
 These checks read the plain document, so that they speak even where another part of it is malformed.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, TypeAlias
 
 from bot.policy.document import Path, Plain, items_at, mapping_at, value_at
@@ -14,6 +14,10 @@ Finding: TypeAlias = tuple[Path, str]
 _IDENTITIES: Final = ("slack", "github", "email", "oidc")
 _PHASE_CHECKS: Final = ("health", "rollout")
 _CHANNEL_ID_LENGTH: Final = 9
+_PLAN, _PLAN_GATE = (
+    "rollback-plan",
+    "rollback-target",
+)  # what break-glass demands, and the gate that proves it
 _CHECKLIST: Final = "checklist"  # the gate that asks for one
 _MOST_ITEMS: Final = 40
 
@@ -84,6 +88,24 @@ def _bypasses(plain: Plain) -> Iterator[Finding]:
                 yield path, f"break-glass never bypasses {gate!r}"
             elif gate not in gates:
                 yield path, f"{name} has no gate {gate!r} to bypass{meant(gate, gates)}"
+
+
+def _rollback_plans(plain: Plain) -> Iterator[Finding]:
+    """A rollback plan is proved by the gate that looks for one (P13): where that gate is missing, nothing would."""
+    for name in mapping_at(plain, "environments"):
+        here: Path = ("environments", name)
+        section = value_at(plain, *here, "break_glass")
+        if not isinstance(section, Mapping) or _PLAN_GATE in mapping_at(plain, *here, "gates"):
+            continue
+        words = (
+            f"a rollback plan is what the gate {_PLAN_GATE!r} proves, and {name} does not have it; add that gate, or "
+            "write `requires: [incident-ticket]`"
+        )
+        if "requires" not in section:
+            yield (*here, "break_glass"), words
+        for index, demand in items_at(plain, *here, "break_glass", "requires"):
+            if demand == _PLAN:
+                yield (*here, "break_glass", "requires", index), words
 
 
 def _phase_checks(plain: Plain) -> Iterator[Finding]:
@@ -175,6 +197,7 @@ _CHECKS: Final[tuple[Callable[[Plain], Iterator[Finding]], ...]] = (
     _identities_twice,
     _promotion_circles,
     _bypasses,
+    _rollback_plans,
     _phase_checks,
     _channels,
     _checklists,

@@ -99,26 +99,56 @@ class SecondFactor(Section):
     """How fresh it has to be."""
 
 
+class Access(Section):
+    """Who may do what here, by role (F10). Unsaid, everybody of the directory may."""
+
+    request: tuple[RoleName, ...] | None = None
+    """May ask for a change here; a role's `only_for` holds here as well."""
+    read: tuple[RoleName, ...] | None = None
+    """May see requests, their record and their history; whoever may request or approve here may, too."""
+
+
+class WayBack(Section):
+    """Who agrees to a rollback (P16), and what it needs."""
+
+    seats: Annotated[tuple[Seat, ...], Field(min_length=1)]
+    """Who agrees, in place of the usual seats. Whoever asks for the rollback may sign it."""
+    requires: tuple[Demand, ...] = ("incident-ticket",)
+    """`incident-ticket`, that it names an incident; `rollback-plan`, that it says why."""
+
+
 class Approval(Section):
     """Who has to agree before something starts."""
 
     seats: tuple[Seat, ...] = ()
+    """Who has to agree, each seat by another person. Without any, nobody is asked."""
     minimum: Annotated[int, Field(ge=0, le=20)] = 1
     """So many distinct people in all."""
-    exclude: tuple[Excluded, ...] = ("requester", "commit-authors")
-    """Who fills no seat: `requester`, `commit-authors`, a role or a person."""
+    exclude: tuple[Excluded, ...] = ("requester", "commit-authors", "dispatcher")
+    """Who fills no seat: `requester`, `commit-authors`, `dispatcher` (who started the pipeline), a role or a person."""
+    unplaced_authors: Literal["deny", "allow"] = "deny"
+    """What of a commit whose author GitHub knows no account of, by an address that is nobody's in the directory:
+    `deny`, it may be anybody's, so nobody's approval counts; `allow`, it is taken for somebody else's."""
     second_factor: SecondFactor = SecondFactor()
     expires: PositiveDuration = timedelta(hours=24)
     """After this a request that did not start is over."""
+    remind_after: PositiveDuration = timedelta(hours=1)
+    """Whoever could fill an empty seat is reminded after this, and again a sixth of its life before it expires."""
 
 
 class BreakGlass(Section):
     """The loud way in for an emergency (P13): which gates it passes, who must sit, what is owed afterwards."""
 
     seats: Annotated[tuple[Seat, ...], Field(min_length=1)]
+    """Who agrees, in place of the usual seats."""
     requires: tuple[Demand, ...] = ("incident-ticket", "rollback-plan")
+    """What it demands at once: `incident-ticket`, that emergency= names a ticket by its key; `rollback-plan`, that the
+    gate rollback-target passes, which the environment then has to have. A reason, and that whoever is on call was
+    told, are always demanded."""
     bypasses: tuple[str, ...] = ()
     """The gates it passes. The artifact's immutability and the rollback target are never among them."""
+    minimum: Annotated[int, Field(ge=2, le=20)] = 2
+    """So many distinct people in all: nobody breaks glass alone. Whoever could fill a usual seat counts as well."""
     review_within: PositiveDuration = timedelta(days=5)
     """By then somebody has reviewed it."""
     expires: PositiveDuration = timedelta(hours=4)
@@ -130,10 +160,15 @@ class Analysis(Section):
 
     name: Name
     query: Text
+    """It gives one number."""
     warn_above: float | None = None
+    """More than this holds the step."""
     fail_above: float | None = None
+    """More than this fails it."""
     warn_above_baseline: Annotated[float, Field(gt=0)] | None = None
+    """The same, as a multiple of the baseline."""
     fail_above_baseline: Annotated[float, Field(gt=0)] | None = None
+    """The same, as a multiple of the baseline."""
     minimum_sample: Annotated[int, Field(ge=0)] = 0
     """Below so many requests nothing is concluded, and the step holds."""
 
@@ -174,6 +209,7 @@ class Phase(Section):
 
     name: Name
     duration: Annotated[PositiveDuration, Field(alias="for")]
+    """How long it lasts."""
     checks: Annotated[tuple[str, ...], Field(min_length=1)]
     """`health`, `rollout`, or the name of an analysis or a monitor of this environment."""
 
@@ -190,9 +226,14 @@ class Environment(Section):
     approval: Approval = Approval()
     break_glass: BreakGlass | None = None
     """Without it there is no break-glass here."""
+    rollback: WayBack | None = None
+    """Without it any one usual seat suffices for a rollback, and an incident's ticket is demanded wherever seats are."""
+    access: Access = Access()
     rollout: Rollout = Rollout()
     verification: tuple[Phase, ...] = ()
+    """The phases of the verification after a deployment."""
     monitors: tuple[Monitor, ...] = ()
+    """How its colour is found out; the worst of them counts."""
     severity: SeverityName | None = None
     """Of an incident when this environment is RED."""
     owner: RoleOrPersonName | None = None

@@ -84,7 +84,9 @@ def _names(plain: Plain, gates: Gates) -> dict[str, frozenset[str]]:
     names = {section: frozenset(mapping_at(plain, section)) for section in sections}
     names["gates"] = frozenset(gates)
     names["severities"] = frozenset(mapping_at(plain, "severities") or SEVERITIES)
-    names["exclusions"] = frozenset({"requester", "commit-authors"}) | names["roles"] | names["people"]
+    names["exclusions"] = (
+        frozenset({"requester", "commit-authors", "dispatcher"}) | names["roles"] | names["people"]
+    )
     return names
 
 
@@ -120,6 +122,7 @@ def _policy(read_file: PolicyFile, plain: Plain, files: Mapping[str, IcsFile], s
         on_call={name: OnCall.of(section, zone) for name, section in read_file.on_call.items()},
         escalation=read_file.escalation,
         severities=read_file.severities,
+        second_factors=read_file.second_factors,
         checklists=read_file.checklists,
         contacts=read_file.contacts,
         digest=digest_of(document),

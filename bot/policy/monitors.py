@@ -44,6 +44,7 @@ class HttpProbe(Section):
     """A web address that must answer."""
 
     url: HttpUrl
+    """What is asked."""
     contract: bool = False
     """Whether the answer follows the health contract: {status: ok|warning|error, checks, timestamp}."""
     status: Annotated[int, Field(ge=100, le=599)] = 200
@@ -74,17 +75,24 @@ class TcpPort(Section):
     """A port that must accept a connection."""
 
     host: Text
+    """A name or an address."""
     port: Annotated[int, Field(ge=1, le=65535)]
+    """Its number."""
 
 
 class PrometheusQuery(Section):
     """A PromQL query with bounds."""
 
     query: Text
+    """It gives one number."""
     warn_above: float | None = None
+    """More than this is YELLOW."""
     fail_above: float | None = None
+    """More than this is RED."""
     warn_below: float | None = None
+    """Less than this is YELLOW."""
     fail_below: float | None = None
+    """Less than this is RED."""
 
     @model_validator(mode="after")
     def _bounded(self) -> "PrometheusQuery":

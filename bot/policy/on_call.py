@@ -74,6 +74,7 @@ class PagerDutySchedule(Section):
     """A schedule that PagerDuty keeps."""
 
     schedule: Annotated[str, Field(pattern=r"^P[A-Z0-9]+$")]
+    """Its id."""
 
 
 class OnCallSection(Section):
@@ -82,6 +83,7 @@ class OnCallSection(Section):
     rotation: RotationSection | None = None
     pagerduty: PagerDutySchedule | None = None
     slack_usergroup: SlackUsergroup | None = None
+    """The id of a Slack user group."""
 
     @model_validator(mode="after")
     def _one(self) -> "OnCallSection":
@@ -113,8 +115,11 @@ class Target(Section):
     """Someone or some place to notify: exactly one."""
 
     on_call: OnCallName | None = None
+    """Whoever is on call there."""
     role: RoleName | None = None
+    """Everybody who holds it."""
     person: PersonName | None = None
+    """One human."""
     channel: Text | None = None
     """One of `slack.channels`, a channel id, or #a-name."""
     pagerduty: Text | None = None
@@ -140,6 +145,7 @@ class EscalationStep(Section):
     """Who is notified next when nobody acknowledged."""
 
     notify: Annotated[tuple[Target, ...], Field(min_length=1)]
+    """All at once."""
     within: PositiveDuration | None = None
     """How long this step waits for an acknowledgement; unsaid, the severity's response time."""
 

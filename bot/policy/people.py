@@ -5,11 +5,12 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from bot.policy.references import OnCallName, PersonName
-from bot.policy.types import Section, Text
+from bot.policy.types import ListOfOne, Section, Text
 
 GitHubLogin = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,38}$")]
 GitHubTeam = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9][A-Za-z0-9._-]*$")]
 SlackUser = Annotated[str, Field(pattern=r"^[UW][A-Z0-9]+$")]
+OnlyFor = Literal["scheduled", "initial", "promotion", "rollback", "configuration", "emergency"]
 SlackUsergroup = Annotated[str, Field(pattern=r"^S[A-Z0-9]+$")]
 
 
@@ -23,7 +24,8 @@ class Person(Section):
     email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)] | None = None
     """The address by which calendars, PagerDuty and the identity provider know the person."""
     oidc: Text | None = None
-    """The subject at the identity provider, where the e-mail address does not settle it."""
+    """The subject at the identity provider: `sub`, or `TENANT/OBJECT` where it has tenants. Only whoever is named so
+    can enrol by a login; an e-mail address settles nothing."""
     name: Text | None = None
     """The name to show, where the key of this entry does not suffice."""
 
@@ -85,6 +87,9 @@ class Role(Section):
     """The id of a Slack user group."""
     all_of: AllOf | None = None
     """What a holder must be as well, all of it."""
+    only_for: Annotated[tuple[OnlyFor, ...], ListOfOne, Field(min_length=1)] | None = None
+    """The kinds of change that it has a say in (P7). `scheduled` is one that named its start, with `at=`, and is no
+    emergency. Unsaid: every kind."""
 
     @model_validator(mode="after")
     def _held_by_someone(self) -> "Role":
@@ -97,13 +102,17 @@ class Role(Section):
     @property
     def live_sources(self) -> tuple[str, ...]:
         """What has to be asked live to know who holds it, in words; empty where the policy itself knows."""
-        own = _told(
+        return self.own_live_sources + (self.all_of.sources if self.all_of else ())
+
+    @property
+    def own_live_sources(self) -> tuple[str, ...]:
+        """Those of which any suffices, without `all_of`."""
+        return _told(
             codeowners="file" if self.codeowners else None,
             github_team=self.github_team,
             oidc_role=self.oidc_role,
             slack_usergroup=self.slack_usergroup,
         )
-        return own + (self.all_of.sources if self.all_of else ())
 
 
 def _told(**sources: str | None) -> tuple[str, ...]:

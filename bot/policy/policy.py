@@ -15,6 +15,7 @@ from bot.policy.feeds import FeedRule
 from bot.policy.on_call import SEVERITIES, ChecklistItem, EscalationStep, OnCall, OnCallSection
 from bot.policy.people import Person, Role
 from bot.policy.references import PersonName
+from bot.policy.second_factors import SecondFactors
 from bot.policy.services import Service
 from bot.policy.types import Name, PositiveDuration, Section, Text, ZoneName
 
@@ -28,8 +29,11 @@ class Channels(Section):
     """Where the bot speaks: names or ids of Slack channels."""
 
     approvals: ChannelName = "deployments"
+    """Requests, who signed, and what is said about second factors."""
     incidents: ChannelName = "incidents"
+    """Incidents, break-glass, and rollbacks that nobody could confirm."""
     announcements: ChannelName = "releases"
+    """What went live or back, and freezes."""
 
 
 class Slack(Section):
@@ -53,16 +57,22 @@ class PolicyFile(Section):
     people: dict[Name, Person] = Field(default_factory=dict)
     """The directory: who is who."""
     roles: dict[Name, Role] = Field(default_factory=dict)
+    """Who may do what."""
     services: dict[Name, Service] = Field(default_factory=dict)
+    """What is deployed, and how."""
     environments: Annotated[dict[Name, Environment], Field(min_length=1)]
     """In the order in which they are fixed: the first is the most protected (K2)."""
     calendar: CalendarSection = CalendarSection()
     on_call: dict[Name, OnCallSection] = Field(default_factory=dict)
+    """Who is on call, by duty."""
     escalation: tuple[EscalationStep, ...] = ()
     """Who is notified, step by step, until somebody acknowledges."""
     severities: dict[Name, PositiveDuration] = Field(default_factory=SEVERITIES.copy)
     """Response times."""
+    second_factors: SecondFactors = SecondFactors()
+    """How people come by a second factor."""
     checklists: dict[Name, tuple[ChecklistItem, ...]] = Field(default_factory=dict)
+    """What gates or people tick before a start; the gate `checklist` asks for one."""
     contacts: dict[Name, PersonName] = Field(default_factory=dict)
     """Whom to call: primary, backup, escalation (C10)."""
 
@@ -89,6 +99,7 @@ class Policy:
     on_call: Mapping[str, OnCall]
     escalation: tuple[EscalationStep, ...]
     severities: Mapping[str, PositiveDuration]
+    second_factors: SecondFactors
     checklists: Mapping[str, tuple[ChecklistItem, ...]]
     contacts: Mapping[str, str]
     digest: str

@@ -26,7 +26,7 @@ _SINGULAR: Final = {
     "checklists": "checklist",
     "on_call": "on-call rotation",
     "severities": "severity",
-    "exclusions": "word (requester, commit-authors), role or person",
+    "exclusions": "word (requester, commit-authors, dispatcher), role or person",
 }
 
 

@@ -1,11 +1,13 @@
 """The JSON Schema of the policy file, for editors that complete and check while one types."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Final
 
 from pydantic import BaseModel, JsonValue
 from pydantic.json_schema import models_json_schema
 
+from bot.domain import durations
 from bot.policy.field_docs import all_models, described
 from bot.policy.policy import PolicyFile
 from bot.policy.types import Section
@@ -38,7 +40,7 @@ def json_schema(gates: Mapping[str, type[BaseModel]]) -> dict[str, JsonValue]:
 
 
 def _describe(definitions: dict[str, dict[str, JsonValue]]) -> None:
-    """Put the fields' sentences into the definitions of the models that they stand in."""
+    """Put the fields' sentences, and their durations as people write them, into the definitions of the models."""
     for model in all_models(Section):
         properties = definitions.get(model.__name__, {}).get("properties")
         if isinstance(properties, dict):
@@ -47,3 +49,7 @@ def _describe(definitions: dict[str, dict[str, JsonValue]]) -> None:
                 if isinstance(field, dict):
                     form = field.get("description")  # what its type says of how it is written
                     field["description"] = f"{sentence} {form}" if form else sentence
+            for name, declared in model.model_fields.items():
+                field = properties.get(declared.alias or name)
+                if isinstance(field, dict) and isinstance(declared.default, timedelta):
+                    field["default"] = durations.render(declared.default)  # not as ISO 8601 has it

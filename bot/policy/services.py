@@ -67,6 +67,7 @@ class WebhookDeployer(Section):
     """A web address that is told to deploy."""
 
     url: HttpUrl
+    """Where it is told."""
     timeout: Duration = timedelta(seconds=30)
     """How long one call may take."""
 
@@ -99,4 +100,5 @@ class Service(Section):
     )
     """Parts whose state a deployment report names (D2)."""
     deployer: Deployer | None = None
-    """How it is deployed; without one the bot decides, and somebody else deploys."""
+    """How it is deployed. Without one nothing can be started here: an approved request fails, and says so. The decision
+    itself is there to be asked, by `portcullis check` and the API."""

@@ -109,6 +109,20 @@ async def post_build(request: web.Request) -> web.Response:
     return web.json_response({"tag": build.tag, "digest": build.digest})
 
 
+async def post_code(request: web.Request) -> web.Response:
+    """Whoever has the bot's host makes a one-use code for somebody who enrols, by its own command line."""
+    person = str((await request.json()).get("person"))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "bot", "enroll", "--", person),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    out, _ = await process.communicate()
+    request.app[WORLD].note(f"portcullis enroll {person[:40]}, on the bot's host")
+    return web.json_response({"said": out.decode(errors="replace"), "status": process.returncode})
+
+
 async def publish(world: World, build: Build) -> None:
     """Push the image and post what CI says of it."""
     world.shelf.put(build)
@@ -185,6 +199,7 @@ def build_app(world: World) -> web.Application:
     app.router.add_post("/health", post_health)
     app.router.add_post("/builds", post_build)
     app.router.add_post("/begin", post_begin)
+    app.router.add_post("/host/enroll", post_code)
     app.router.add_post("/deploy", post_deploy)
     app.router.add_get("/running/{service}/{environment}", get_running)
     app.router.add_get("/v2/{name}/manifests/{reference}", get_manifest)

@@ -3,12 +3,14 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Final
 
 import structlog
 from aiohttp import ClientError, web
 from aiohttp.http import HttpProcessingError
 
+from handlers.http import mfa
 from handlers.http.answers import problem
 from handlers.http.calendar_feed import RENDERINGS, Renderings, get_calendar
 from handlers.http.context import CONTEXT, HttpContext
@@ -28,7 +30,7 @@ _NOT_FOUND, _NO_SUCH_METHOD, _TOO_LARGE = 404, 405, 413
 
 def build_http(context: HttpContext, slack_events: Handler | None) -> web.Application:
     """All routes of the contract that exist; `slack_events` is None where Slack comes by Socket Mode only."""
-    app = web.Application(client_max_size=LIMIT, middlewares=[_answered, _bounded])
+    app = web.Application(client_max_size=LIMIT, middlewares=[_answered, mfa.as_page, _bounded])
     app[CONTEXT] = context
     if slack_events is not None:
         app.router.add_post("/slack/events", slack_events)
@@ -38,6 +40,8 @@ def build_http(context: HttpContext, slack_events: Handler | None) -> web.Applic
     app.router.add_get("/api/v1/requests/{id}", get_request)
     app[RENDERINGS] = Renderings()
     app.router.add_get("/calendar.ics", get_calendar)
+    if context.factors is not None and context.factors.pages is not None:
+        mfa.add_routes(app)
     app.router.add_get("/health", get_health)
     app.router.add_get("/healthz", get_healthz)
     app.router.add_get("/readyz", get_readyz)
@@ -54,9 +58,9 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
     except web.HTTPException as error:
         response = _in_words(request, error)
     except Exception:
-        log.exception(
-            "http.failed", method=request.method, path=request.path[:_LONGEST_PATH], ms=_since(began)
-        )
+        log.exception("http.failed", method=request.method, path=_path(request), ms=_since(began))
+        if mfa.is_page(request):
+            return mfa.closed(request, HTTPStatus.INTERNAL_SERVER_ERROR, "internal")
         return problem(500, "internal", "Something broke here; the log of the bot has the details.")
     _line(request, response.status, began)
     return response
@@ -72,15 +76,22 @@ async def _bounded(request: web.Request, handler: Handler) -> web.StreamResponse
         async with asyncio.timeout(seconds):
             await request.read()  # aiohttp keeps it for whoever reads it next
     except TimeoutError:
-        return _cut_off(408, "too-slow", f"The body did not arrive within {seconds:g} s; send it again.")
+        return _cut_off(
+            request, 408, "too-slow", f"The body did not arrive within {seconds:g} s; send it again."
+        )
     except (OSError, ClientError, HttpProcessingError, web.RequestPayloadError):
-        return _cut_off(400, "body-broken", "The body broke off, or is not packed as its headers say.")
+        return _cut_off(
+            request, 400, "body-broken", "The body broke off, or is not packed as its headers say."
+        )
     return await handler(request)
 
 
-def _cut_off(status: int, code: str, sentence: str) -> web.Response:
+def _cut_off(request: web.Request, status: int, code: str, sentence: str) -> web.Response:
     """What is left of the body must not be taken for the next request."""
-    answer = problem(status, code, sentence, field="body")
+    if mfa.is_page(request):
+        answer = mfa.closed(request, HTTPStatus(status), code if code == "too-slow" else "bad-body")
+    else:
+        answer = problem(status, code, sentence, field="body")
     answer.force_close()
     return answer
 
@@ -96,14 +107,24 @@ def _in_words(request: web.Request, error: web.HTTPException) -> web.Response:
         answer.headers["Allow"] = allowed
         return answer
     if error.status == _TOO_LARGE:
-        return _cut_off(413, "too-large", "The body is larger than 1 MiB; keep large reports elsewhere.")
+        return _cut_off(
+            request, 413, "too-large", "The body is larger than 1 MiB; keep large reports elsewhere."
+        )
     return problem(error.status, "refused", f"{error.reason}.")
 
 
 def _line(request: web.Request, status: int, began: float) -> None:
     if request.path not in QUIET or status >= 400:  # noqa: PLR2004
-        path = request.path[:_LONGEST_PATH]
+        path = _path(request)
         log.info("http.request", method=request.method, path=path, status=status, ms=_since(began))
+
+
+def _path(request: web.Request) -> str:
+    """The path for the log. Of a page only its route: the token of a link stands in its path."""
+    if not mfa.is_page(request):
+        return request.path[:_LONGEST_PATH]
+    resource = request.match_info.route.resource
+    return "/mfa/…" if resource is None else resource.canonical
 
 
 def _since(began: float) -> float:

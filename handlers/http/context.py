@@ -2,13 +2,14 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
 
 from aiohttp import web
 from pydantic import SecretStr
 
 from bot.domain.health import Health
 from bot.flows.collect import Collector
-from bot.ports import Clock, Ledger, PolicyInForce
+from bot.ports import Clock, Factors, Ledger, PolicyInForce
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,10 @@ class HttpContext:
     tokens: Mapping[str, SecretStr]
     health: Callable[[], Awaitable[Health]]
     metrics: Callable[[], bytes]
+    factors: Factors | None = None
+    """None: there are no pages of ours."""
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Whose X-Forwarded-For is believed."""
     body_seconds: float = 30.0
     """How long a body may take to arrive."""
 

@@ -130,6 +130,7 @@ def _gate(outcome: GateOutcome, readiness: Readiness) -> dict[str, JsonValue]:
         "gate": outcome.gate,
         "status": outcome.status.value,
         "code": outcome.code,
+        "bypassed": outcome.bypassed,
         "text": words.text,
         "unblocks": words.unblocks,
         "facts": dict(outcome.facts),

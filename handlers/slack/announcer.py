@@ -13,10 +13,22 @@ import structlog
 from bot.domain.change_request import RequestState
 from bot.domain.owed import Delivery
 from bot.domain.refusal import Refusal
+from bot.flows.break_glass import told
 from bot.flows.inquire import RequestView, incident_view, request_view
 from bot.policy import Policy
 from bot.ports import Clock, Later, Ledger, Place, PolicyInForce, Undeliverable
-from handlers.slack import answers, freeze_note, incident_card, notes, request_card
+from handlers.slack import (
+    answers,
+    break_glass,
+    enroll,
+    freeze_note,
+    incident_card,
+    notes,
+    reminder,
+    request_card,
+    roll_back,
+    withdraw,
+)
 from handlers.slack.blocks import Message
 from handlers.slack.voice import Voice
 from handlers.slack.web_api import SlackApi, SlackFailed
@@ -63,6 +75,13 @@ GONE: Final = frozenset(
 UNSHOWABLE: Final = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"})
 """Slack does not take the blocks: the text alone has to do."""
 
+TOLD: Final[Mapping[str, Callable[[Delivery, RequestView, Policy], Message | None]]] = {
+    "rollback-note": roll_back.note,
+    "withdrawal-note": withdraw.note,
+    "reminder-note": reminder.note,
+}
+"""What is told of a request outside its thread, by kind; None: it is true no more, so nothing is said."""
+
 
 class Announcer:
     """`bot.ports.Announcer` for Slack."""
@@ -83,6 +102,9 @@ class Announcer:
             "announcement": self._announcement,
             "policy-notice": self._policy_notice,
             "freeze-note": self._freeze_note,
+            "factor-note": self._factor_note,
+            "request-notice": self._request_notice,
+            **dict.fromkeys(TOLD, self._told_of_request),
         }
 
     @property
@@ -192,6 +214,25 @@ class Announcer:
     async def _policy_notice(self, delivery: Delivery, policy: Policy) -> None:
         line = notes.render(delivery, Voice(policy, self._clock.now()))
         await self._post(delivery, channel_of(delivery), line)
+
+    async def _told_of_request(self, delivery: Delivery, policy: Policy) -> None:
+        view = await request_view(self._ledger, policy, delivery.subject)
+        to_person = delivery.destination.startswith("slack:user:")
+        said = TOLD[delivery.kind](delivery, view, policy)
+        if said is not None:
+            await self._post(delivery, user_of(delivery) if to_person else channel_of(delivery), said)
+
+    async def _request_notice(self, delivery: Delivery, policy: Policy) -> None:
+        view = await request_view(self._ledger, policy, delivery.subject)
+        to_person = delivery.destination.startswith("slack:user:")
+        where = user_of(delivery) if to_person else channel_of(delivery)
+        await self._post(delivery, where, break_glass.notice(delivery, view, policy))
+        await told(self._ledger, delivery)
+
+    async def _factor_note(self, delivery: Delivery, policy: Policy) -> None:
+        to_person = delivery.destination.startswith("slack:user:")
+        where = user_of(delivery) if to_person else channel_of(delivery)
+        await self._post(delivery, where, enroll.note(delivery, Voice(policy, self._clock.now())))
 
     async def _freeze_note(self, delivery: Delivery, policy: Policy) -> None:
         told = await freeze_note.note(self._ledger, policy, delivery, self._clock.now())

@@ -137,7 +137,7 @@ def _refused(request: ChangeRequest, voice: Voice) -> Message:
 def refusal(request: ChangeRequest, voice: Voice, head: str) -> Message:
     """Every blocker with what unblocks it, then how many passed; never only the first."""
     outcomes = request.readiness.outcomes if request.readiness else ()
-    bad = [o for o in worst_first(outcomes) if o.status is not Status.PASSED]
+    bad = [o for o in worst_first(outcomes) if o.counts_as is not Status.PASSED]
     lines = [f"*{head}*  {request.id}"]
     for outcome in bad[:BLOCKERS_SHOWN]:
         lines += blocker(outcome, voice, request.readiness.earliest if request.readiness else None)
@@ -159,7 +159,9 @@ def _awaiting(view: RequestView, voice: Voice, policy: Policy) -> Message:
     request = view.request
     gates = len(request.readiness.outcomes) if request.readiness else 0
     bad = [
-        o for o in (request.readiness.outcomes if request.readiness else ()) if o.status is not Status.PASSED
+        o
+        for o in (request.readiness.outcomes if request.readiness else ())
+        if o.counts_as is not Status.PASSED
     ]
     earliest = request.readiness.earliest if request.readiness else None
     told = f"{plural(gates, 'gate')} asked, {'all passed' if not bad else f'{gates - len(bad)} passed'}"

@@ -12,13 +12,16 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from handlers.slack import (
     approve,
     checklist,
+    factor_modal,
     freeze,
     incident_card,
+    our_page,
     payloads,
     presses,
     reject,
     request_card,
     request_modal,
+    roll_back,
     unfreeze,
 )
 from handlers.slack import details as detailed
@@ -34,6 +37,7 @@ COMMANDS: Final = MappingProxyType({"/deploy": deploy, "/env": env})
 PRESSES: Final = MappingProxyType(
     {
         request_card.APPROVE: approve.pressed,
+        our_page.OPEN: our_page.opened,
         request_card.REJECT: reject.pressed,
         request_card.DETAILS: detailed.pressed,
         request_card.START: presses.start,
@@ -51,8 +55,10 @@ SUBMISSIONS: Final = MappingProxyType(
         approve.CALLBACK: approve.submitted,
         reject.CALLBACK: reject.submitted,
         request_modal.CALLBACK: request_modal.submitted,
+        roll_back.CALLBACK: roll_back.submitted,
         freeze.CALLBACK: freeze.submitted,
         unfreeze.CALLBACK: unfreeze.submitted,
+        factor_modal.CALLBACK: factor_modal.submitted,
     }
 )
 MENUS: Final = ("service", "environment")

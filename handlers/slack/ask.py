@@ -16,7 +16,9 @@ from bot.flows.request import Ask
 from bot.policy import Policy
 from handlers.slack.payloads import Command
 
-USAGE: Final = "/deploy request SERVICE ARTIFACT [ENVIRONMENT] [ticket=CHG-1] [at=14:30] [reason…]"
+USAGE: Final = (
+    "/deploy request SERVICE ARTIFACT [ENVIRONMENT] [ticket=CHG-1] [at=14:30] [emergency=INC-7] [reason…]"
+)
 KEYS: Final = ("ticket", "at", "fixes", "emergency", "reason")
 _QUOTES: Final = str.maketrans("“”„‟″", '"""""')
 _WORD: Final = re.compile(r"(?P<key>[A-Za-z][A-Za-z_-]{0,30})=(?P<rest>.*)", re.DOTALL)

@@ -38,12 +38,17 @@ def escape(text: str, limit: int = LINE_LIMIT) -> str:
     Control and bidi characters are dropped, white space is collapsed, and what is longer than `limit` is cut. The
     dates of `reader_time` become Slack's; text that imitates one can only show a date.
     """
-    for pattern in (_CONTROL, _BIDI, _SURROGATE):
-        text = pattern.sub("", text)
-    text = _cut(" ".join(text.split()), limit)
+    text = _cut(" ".join(visible(text).split()), limit)
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     text = _DATE.sub(r"<!date^\1^{date_short_pretty} {time}|\2>", text)
     return _MARKS.sub("", text)
+
+
+def visible(text: str) -> str:
+    """Any text without what makes it look like another one: control and bidi characters, halves of pairs."""
+    for pattern in (_CONTROL, _BIDI, _SURROGATE):
+        text = pattern.sub("", text)
+    return text
 
 
 def _cut(text: str, limit: int) -> str:
@@ -84,7 +89,7 @@ def mrkdwn(text: str) -> Block:
 
 
 def plain(text: str) -> Block:
-    return {"type": "plain_text", "text": text, "emoji": True}
+    return {"type": "plain_text", "text": visible(text) or "…", "emoji": True}
 
 
 def sections(lines: Iterable[str]) -> list[Block]:

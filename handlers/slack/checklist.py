@@ -8,6 +8,7 @@ import structlog
 from bot.flows import attest
 from bot.flows.attest import Entry, Listed, Target
 from bot.policy import Policy
+from handlers.slack import readers
 from handlers.slack.blocks import Block, Message, bare, button, escape, sections
 from handlers.slack.context import SlackContext
 from handlers.slack.listeners import later, tell
@@ -28,19 +29,28 @@ _VALUE: Final = re.compile(r"(DEP-[1-9][0-9]{0,8}) ([1-9][0-9]{0,8}) ([0-9a-f]{1
 async def typed(context: SlackContext, command: Command, rest: str) -> Message:
     """Show it. Raises Refusal."""
     wanted = request_id(rest, "/deploy checklist ID")
+    await readers.reader(context, command.asker).request(wanted)
     reader = command.asker.actor(context.policy).person
     return render(await attest.listed(context.ledger, context.policy, wanted), context.policy, reader)
 
 
 async def pressed(context: SlackContext, press: Press) -> Message:
     """The same, from the request's own message. Raises Refusal."""
+    await readers.reader(context, press.asker).request(press.value)
     reader = press.asker.actor(context.policy).person
     return render(await attest.listed(context.ledger, context.policy, press.value), context.policy, reader)
 
 
 async def tick(context: SlackContext, press: Press) -> None:
     """Tick an item; the list in front of the person shows it. Raises Refusal."""
-    done = await attest.tick(context.ledger, context.policy, press.asker, _target(press), key=press.key)
+    done = await attest.tick(
+        context.ledger,
+        context.policy,
+        press.asker,
+        _target(press),
+        key=press.key,
+        authority=context.collector.authority,
+    )
     _show(context, press, done)
 
 

@@ -41,9 +41,10 @@ class Background:
 
 @dataclass(slots=True)
 class Workspace:
-    """The workspace that the token belongs to; None until Slack said so for the first time."""
+    """The workspace that the token belongs to, and the app; None until Slack said so for the first time."""
 
     id: str | None = None
+    app: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,8 @@ class SlackContext:
     code_check: CodeCheck
     api: SlackApi
     signing_secret: str | None = field(default=None, repr=False)
+    pages: str | None = None
+    """Our own origin; None: there are no pages, and a code is typed in a modal."""
     workspace: Workspace = field(default_factory=Workspace)
     background: Background = field(default_factory=Background)
     zones: Zones = field(default_factory=Zones)

@@ -9,24 +9,31 @@ from bot.flows import close
 from bot.flows import request as asking
 from bot.flows.inquire import request_view
 from handlers.slack import (
-    answers,
+    break_glass,
     checklist,
     details,
+    enroll,
     freeze,
     help,  # noqa: A004
     hold,
     request_modal,
+    reset_factor,
     resume,
+    review,
+    roll_back,
     status,
     unfreeze,
     when,
+    whoami,
     windows,
+    withdraw,
 )
 from handlers.slack.ask import ask
-from handlers.slack.blocks import Message, message, reader_time
+from handlers.slack.blocks import Message, message
 from handlers.slack.context import SlackContext
 from handlers.slack.listeners import later
 from handlers.slack.payloads import Command, request_id
+from handlers.slack.readers import reader
 from handlers.slack.request_card import title
 from handlers.wording.requests import STATE_WORDS
 
@@ -61,17 +68,18 @@ async def _request(context: SlackContext, command: Command, rest: str) -> Messag
     policy = context.policy
     wanted = ask(command, rest, policy, context.clock.now())
     done = await asking.submit(context.ledger, policy, wanted)
-    return answers.submitted(done, reader_time(policy.zone, beside=True))
+    return break_glass.submitted(done, policy)
 
 
-async def _status(context: SlackContext, _command: Command, rest: str) -> Message:
+async def _status(context: SlackContext, command: Command, rest: str) -> Message:
     if not rest:
-        return await status.newest(context)
-    return await status.one(context, request_id(rest, "/deploy status ID"))
+        return await status.newest(context, command.asker)
+    return await status.one(context, command.asker, request_id(rest, "/deploy status ID"))
 
 
 async def _why(context: SlackContext, command: Command, rest: str) -> Message:
     wanted = request_id(rest, "/deploy why ID")
+    await reader(context, command.asker).request(wanted)
     view = await request_view(context.ledger, context.policy, wanted)
     work = details.answer(context, wanted)
     context.background.start(later(context, command.response_url, work), name=f"why-{wanted}")
@@ -87,7 +95,14 @@ async def _cancel(context: SlackContext, command: Command, rest: str) -> Message
 
 async def _start(context: SlackContext, command: Command, rest: str) -> Message:
     wanted = request_id(rest, "/deploy start ID")
-    request = await close.ask_to_start(context.ledger, context.policy, command.asker, wanted, key=command.key)
+    request = await close.ask_to_start(
+        context.ledger,
+        context.policy,
+        command.asker,
+        wanted,
+        key=command.key,
+        authority=context.collector.authority,
+    )
     return started(request.id, title(request))
 
 
@@ -111,12 +126,19 @@ SUBS: dict[str, Handle] = {
     "when": when.command,
     "cancel": _cancel,
     "start": _start,
+    "withdraw": withdraw.command,
+    "rollback": roll_back.typed,
     "hold": hold.command,
     "resume": resume.command,
+    "review": review.command,
     "freeze": freeze.typed,
     "unfreeze": unfreeze.typed,
     "windows": _windows,
     "checklist": checklist.typed,
+    "enroll": enroll.command,
+    "confirm-factor": enroll.confirm,
+    "reset-factor": reset_factor.command,
+    "whoami": whoami.command,
     "help": _help,
 }
 """Exactly the sub-commands of `help.DEPLOY`."""

@@ -5,26 +5,34 @@ from datetime import datetime
 from bot.domain.change_request import RequestState
 from bot.domain.fingerprint import short
 from bot.domain.outcome import GateOutcome, worst_first
-from bot.flows.inquire import Why, why
+from bot.flows.inquire import RequestView, Why, why
 from bot.gates import Earliest
 from bot.policy import Policy
 from handlers.slack.blocks import Message, escape, message
 from handlers.slack.context import SlackContext
 from handlers.slack.listeners import later
 from handlers.slack.payloads import Press
+from handlers.slack.readers import reader
 from handlers.slack.request_card import title
 from handlers.slack.voice import Voice
-from handlers.wording.facts import short_digest
-from handlers.wording.requests import STATE_WORDS
+from handlers.wording.authority import THEM, did_not_answer, why_uncounted
+from handlers.wording.facts import Facts, short_digest
+from handlers.wording.requests import stands
 from handlers.wording.times import ago, ahead
 
 MOST_CITED = 4
+MOST_ABLE = 10
 
 
 async def pressed(context: SlackContext, press: Press) -> None:
     """Details: the gates are asked anew after the ack, and the answer is for this person alone."""
-    work = answer(context, press.value)
+    work = _read(context, press)
     context.background.start(later(context, press.response_url, work), name=f"details-{press.value}")
+
+
+async def _read(context: SlackContext, press: Press) -> Message:
+    await reader(context, press.asker).request(press.value)
+    return await answer(context, press.value)
 
 
 async def answer(context: SlackContext, request_id: str) -> Message:
@@ -38,8 +46,7 @@ def render(found: Why, policy: Policy) -> Message:
     """All of it, in as many sections as it takes."""
     view = found.view
     request, voice = view.request, Voice(policy, view.now)
-    stands = STATE_WORDS[request.state]
-    lines = [f"*{request.id} {stands}: {title(request)}*", _when(found, voice)]
+    lines = [f"*{request.id} {stands(request)}: {title(request)}*", _when(found, voice)]
     under_way = request.state is RequestState.STARTING
     earliest = None if under_way else found.earliest
     if under_way:
@@ -52,6 +59,7 @@ def render(found: Why, policy: Policy) -> Message:
         lines += _gate(outcome, voice, None if earliest is None else earliest.at, cure=not under_way)
     if not found.outcomes:
         lines.append("No gate was asked: without any, nothing passes.")
+    lines += _people(view, voice)
     if request.fingerprint:
         lines.append(
             f"Fingerprint `{short(request.fingerprint)}` = `{escape(request.fingerprint)}`, revision {request.revision}"
@@ -59,6 +67,32 @@ def render(found: Why, policy: Policy) -> Message:
     if request.readiness is not None:
         lines.append(f"Policy `{short_digest(request.readiness.policy_digest)}`")
     return message(lines)
+
+
+def _people(view: RequestView, voice: Voice) -> list[str]:
+    """Seat by seat who could fill it, whose click did not count, and which sources of roles were silent."""
+    if not view.request.is_open:
+        return []
+    fill = zip(view.quorum.seats, view.could_fill, strict=False)
+    lines = [
+        f"○ *empty* · {escape(' or '.join(seat.roles), 90)}: {_able(able, voice)}"
+        for seat, able in fill
+        if seat.person is None
+    ]
+    lines += [
+        f"✗ *not counted* · {voice.who(u.person)}: {escape(why_uncounted(u.code, Facts(u.facts)), 300)}"
+        for u in view.uncounted
+    ]
+    return lines + [
+        f"? *unknown* · {escape(did_not_answer(source, code, THEM), 300)}" for source, code in view.silent
+    ]
+
+
+def _able(able: tuple[str, ...], voice: Voice) -> str:
+    named = ", ".join(voice.who(person) for person in able[:MOST_ABLE])
+    if not able:
+        return "nobody is known who could fill it"
+    return f"{named} could" if len(able) <= MOST_ABLE else f"{named} and {len(able) - MOST_ABLE} more could"
 
 
 def _when(found: Why, voice: Voice) -> str:

@@ -19,7 +19,8 @@ class Sub:
 DEPLOY: Final[Mapping[str, Sub]] = MappingProxyType(
     {
         "request": Sub(
-            "request SERVICE ARTIFACT [ENVIRONMENT] [ticket=CHG-1] [at=14:30|next] [fixes=ENVIRONMENT] [reason…]",
+            "request SERVICE ARTIFACT [ENVIRONMENT] [ticket=CHG-1] [at=14:30|next] [fixes=ENVIRONMENT] "
+            "[emergency=INC-7] [reason…]",
             "ask for a deployment; nothing after it opens a form",
         ),
         "status": Sub("status [ID]", "how requests stand, or one of them"),
@@ -29,8 +30,20 @@ DEPLOY: Final[Mapping[str, Sub]] = MappingProxyType(
             "cancel ID", "take a request back before it starts, or stop its rollout between two steps"
         ),
         "start": Sub("start ID", "start what is approved and waited for its window"),
+        "withdraw": Sub(
+            "withdraw ID [INC-9] [reason…]",
+            "take your approval back; after the start, with an incident and a second factor, the old version comes back",
+        ),
+        "rollback": Sub(
+            "rollback SERVICE ENVIRONMENT [INC-9] [to=TAG] [reason…]",
+            "go back to the version before; nothing after it opens a form",
+        ),
         "hold": Sub("hold ID [reason…]", "stop it before it starts, or its rollout before the next step"),
         "resume": Sub("resume ID [reason…]", "let what was held go on"),
+        "review": Sub(
+            "review [ID what was found…]",
+            "write the review that a break-glass owes, or list those that are owed",
+        ),
         "freeze": Sub(
             "freeze ENVIRONMENT|all [services=A,B] [from=14:30] [to=4h] [class=hard|soft] [break-glass=yes] reason…",
             "let nothing start there until it is over, or without to= until somebody lifts it; "
@@ -39,6 +52,13 @@ DEPLOY: Final[Mapping[str, Sub]] = MappingProxyType(
         "unfreeze": Sub("unfreeze [ID] [reason…]", "lift a freeze, or choose from those in force and ahead"),
         "windows": Sub("windows [ENVIRONMENT] [SERVICE]", "when it is open: now, this week and ahead"),
         "checklist": Sub("checklist ID", "what has to be ticked before it starts, and who may tick it"),
+        "enroll": Sub("enroll", "your second factors, and the way to a new one"),
+        "confirm-factor": Sub("confirm-factor PERSON", "confirm what somebody enrolled, as an administrator"),
+        "reset-factor": Sub(
+            "reset-factor PERSON reason…",
+            "take away what somebody enrolled, as one of two administrators; of your own: raise an alarm",
+        ),
+        "whoami": Sub("whoami", "who you are here: your accounts, roles and second factors"),
         "help": Sub("help [COMMAND]", "this, or how one of them is written"),
     }
 )
@@ -52,11 +72,9 @@ NOT_YET: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
         "/deploy": frozenset(
             [
-                "rollback",
                 "history",
                 "metrics",
                 "audit",
-                "enroll",
                 "stop-all",
             ]
         ),

@@ -16,7 +16,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.domain.refusal import Refusal
 from handlers.slack import payloads
-from handlers.slack.blocks import Block, Message, modal, reader_time, sections, sentence_message
+from handlers.slack.blocks import Block, Message, modal, reader_time, sections, sentence_message, visible
 from handlers.slack.blocks import escape as escaped
 from handlers.slack.context import SlackContext
 from handlers.slack.payloads import Body, Command, Press, Submission
@@ -49,7 +49,7 @@ def plain_words(context: SlackContext, refusal: Refusal) -> str:
     """A refusal as plain text, for the errors beside a field: dates in the policy's zone."""
 
     policy = context.policy
-    return sentence(refusal, names=partial(person_name, policy.people), when=in_zone(policy.zone))
+    return visible(sentence(refusal, names=partial(person_name, policy.people), when=in_zone(policy.zone)))
 
 
 def person_name(people: Mapping[str, Any], person: str) -> str:
@@ -174,3 +174,6 @@ def _right_workspace(context: SlackContext, body: Body) -> None:
     ours = context.workspace.id
     if ours is not None and team is not None and team != ours:
         raise Refusal("other-workspace", {"team": team[:20]})
+    app, own = body.get("api_app_id"), context.workspace.app
+    if own is not None and app is not None and app != own:
+        raise Refusal("other-workspace", {"app": str(app)[:20]})

@@ -7,12 +7,13 @@ from handlers.slack.blocks import Message, escape, message
 from handlers.slack.request_card import title
 from handlers.slack.voice import Voice
 from handlers.wording import rollouts
+from handlers.wording.break_glass import GLASS_NOTES
 from handlers.wording.facts import Facts, listed
 from handlers.wording.notes import INCIDENT_NOTES, POLICY_NOTICES, REQUEST_NOTES, SECURITY_EVENTS, note
 from handlers.wording.times import span
 
 NOTES = {
-    "request-note": REQUEST_NOTES,
+    "request-note": {**REQUEST_NOTES, **GLASS_NOTES},
     "incident-note": INCIDENT_NOTES,
     "policy-notice": POLICY_NOTICES,
     "security-event": SECURITY_EVENTS,

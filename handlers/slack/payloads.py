@@ -125,9 +125,10 @@ def suggestion(body: Body) -> tuple[str, str]:
 
 
 def team_of(body: Body) -> str | None:
-    """The workspace that a payload comes from."""
-    team = body.get("team")
+    """The workspace that a payload comes from; that of its user where it names none of its own."""
+    team, user = body.get("team"), body.get("user")
     found = body.get("team_id") or (team.get("id") if isinstance(team, Mapping) else None)
+    found = found or (user.get("team_id") if isinstance(user, Mapping) else None)
     return found if isinstance(found, str) else None
 
 
@@ -160,7 +161,7 @@ def _readable(match: re.Match[str]) -> str:
 
 def _asker(body: Body) -> Asker:
     user = _mapping(body, "user")
-    team = team_of(body) or _optional(user, "team_id")
+    team = team_of(body)
     if not team:
         raise Malformed("no team")
     return Asker(team=team, user=_text(user, "id"))

@@ -11,7 +11,12 @@ from handlers.slack.request_card import title
 async def start(context: SlackContext, press: Press) -> Message:
     """Start what is approved. Raises Refusal."""
     request = await close.ask_to_start(
-        context.ledger, context.policy, press.asker, press.value, key=press.key
+        context.ledger,
+        context.policy,
+        press.asker,
+        press.value,
+        key=press.key,
+        authority=context.collector.authority,
     )
     return started(request.id, title(request))
 

@@ -1,11 +1,12 @@
 """The request's message in the approvals channel: one per request, edited as it moves, twelve lines at most (P10)."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 from bot.domain.approval import ApprovalState
-from bot.domain.change_request import ChangeRequest, RequestState
+from bot.domain.change_request import ChangeRequest, Kind, RequestState
 from bot.domain.deployment import WHOLE, Run
 from bot.domain.fingerprint import short
 from bot.domain.outcome import GateOutcome, Status, worst_first
@@ -13,10 +14,13 @@ from bot.domain.quorum import SeatHeld
 from bot.flows import wait
 from bot.flows.inquire import RequestView
 from bot.flows.run_end import way_back
+from bot.flows.stake import held_silent
 from bot.policy import Policy
 from handlers.slack.blocks import Block, Message, actions, button, escape, message
 from handlers.slack.voice import Voice
 from handlers.wording import checklists, rollouts
+from handlers.wording.authority import THEM, did_not_answer, why_uncounted
+from handlers.wording.break_glass import card_line
 from handlers.wording.facts import Facts, plural, short_digest
 from handlers.wording.gates import SIGNS, WORDS
 from handlers.wording.requests import KINDS, headline
@@ -27,6 +31,10 @@ GATE_LINES_UNDER_WAY: Final = 2
 """Of a rollout: what was asked before the start makes room for what holds its next step."""
 MOST_BAD: Final = 3
 MOST_AUTHORS: Final = 3
+MOST_ABLE: Final = 3
+"""So many are named beside an empty seat; the others are counted."""
+MOST_UNCOUNTED: Final = 2
+MOST_SEATS: Final = 8
 REASON_SHOWN: Final = 160
 APPROVE, REJECT, DETAILS, START = "request_approve", "request_reject", "request_details", "request_start"
 HOLD, RESUME = "request_hold", "request_resume"
@@ -38,10 +46,14 @@ def render(view: RequestView, policy: Policy) -> Message:
     """The message for the request as it stands."""
     request, voice = view.request, Voice(policy, view.now)
     lines = [_first(view, voice), _asked(request, voice)]
+    if glass := card_line(request, now=view.now, when=voice.deciding):
+        lines.append(escape(glass, 500))
+    seats = [*_seats(view, voice), *_uncounted(view, voice)]
     if request.is_open or request.state is RequestState.REFUSED:
         under_way = request.state is RequestState.STARTING
-        lines += gate_lines(request, voice, most=GATE_LINES_UNDER_WAY if under_way else GATE_LINES)
-    lines += [line for line in (_seats(view, voice), _could(view, voice), *following(view, voice)) if line]
+        room = (GATE_LINES_UNDER_WAY if under_way else GATE_LINES) - max(0, len(seats) - 1)
+        lines += gate_lines(request, voice, most=room)
+    lines += [line for line in (*seats, _could(view, voice), *following(view, voice)) if line]
     lines.append(" · ".join(part for part in (source(view), identity(request)) if part))
     return message(lines, *actions(*_buttons(request, view)))
 
@@ -60,13 +72,17 @@ def _first(view: RequestView, voice: Voice) -> str:
         held = request.readiness.only(Status.BLOCKED, Status.UNKNOWN) if request.readiness else ()
         if held:
             return f"*{loud}Held by {plural(len(held), 'gate')}: {what}*  {request.id}{needs}"
-        return f"*{loud}Approve {what}?*  {request.id}{needs}"
+        verb = "Roll back" if request.kind is Kind.ROLLBACK else "Approve"
+        return f"*{loud}{verb} {what}?*  {request.id}{needs}"
     head = headline(request, now=view.now, when=voice.when, names=voice.name)
     return f"*{head.sign} {head.word}: {what}*  {request.id}"
 
 
 def title(request: ChangeRequest) -> str:
-    """`checkout 7a3f9c2 → production` in mrkdwn, without bold."""
+    """`checkout 7a3f9c2 → production` in mrkdwn, without bold; of a rollback, from what to what."""
+    if request.kind is Kind.ROLLBACK:
+        away = "" if request.rollback_target is None else f"from `{request.rollback_target.tag}` "
+        return f"{escape(request.service)} in {escape(request.environment)} {away}to `{request.artifact.tag}`"
     return f"{escape(request.service)} `{request.artifact.tag}` → {escape(request.environment)}"
 
 
@@ -86,8 +102,8 @@ def gate_lines(request: ChangeRequest, voice: Voice, *, most: int) -> list[str]:
     readiness = request.readiness
     if readiness is None or not readiness.outcomes:
         return []
-    bad = [o for o in worst_first(readiness.outcomes) if o.status is not Status.PASSED]
-    passed = readiness.only(Status.PASSED)
+    bad = [o for o in worst_first(readiness.outcomes) if o.counts_as is not Status.PASSED]
+    passed = [o for o in readiness.only(Status.PASSED) if not o.bypassed]
     lines = [gate_line(outcome, voice, readiness.earliest) for outcome in bad[:MOST_BAD]]
     if len(bad) > MOST_BAD:
         lines[-1] += f" · and {len(bad) - MOST_BAD} more, see Details"
@@ -109,36 +125,75 @@ def _together(outcomes: Sequence[GateOutcome], voice: Voice, lines: int) -> list
     return [f"{head} " + " · ".join(escape(voice.gate(o).text, 100) for o in chunk) for chunk in chunks]
 
 
-def _seats(view: RequestView, voice: Voice) -> str | None:
-    """Every seat with who holds it, and who else signed."""
+def _seats(view: RequestView, voice: Voice) -> list[str]:
+    """Who holds a seat or signed besides; who signed and is being checked; and the seats that are empty, equal ones
+    counted, each with who could fill it."""
     request, quorum = view.request, view.quorum
-    seats = [_seat(seat, view, voice) for seat in quorum.seats if seat.person or request.is_open]
+    held = [_held(seat, view, voice) for seat in quorum.seats if seat.person]
     seated = {seat.person for seat in quorum.seats}
     mine = [a for a in view.approvals if a.revision == request.revision and a.person not in seated]
-    seats += [f"✓ {voice.who(a.person)}" for a in mine if a.state is ApprovalState.COUNTED]
+    held += [voice.who(a.person) for a in mine if a.state is ApprovalState.COUNTED]
+    lines = []
+    if held:
+        wanted = max(len(quorum.seats), quorum.minimum, len(held))
+        lines.append(f"✓ *{len(held)} of {wanted} signed*  {_told(held)}")
     pending = [voice.who(a.person) for a in mine if a.state is ApprovalState.SIGNED]
     if pending and request.is_open:
-        seats.append(f"◷ {', '.join(pending)} signed, being checked")
-    if not seats:
-        return None
-    return f"Seats  {' · '.join(seats[:8])}" + (f" · and {len(seats) - 8} more" if len(seats) > 8 else "")  # noqa: PLR2004
+        lines.append(f"◷ {', '.join(pending)} signed, being checked")
+    able = _able(view)
+    empty = Counter((s.roles, able[n]) for n, s in enumerate(quorum.seats) if s.person is None)
+    if empty and request.is_open:
+        told = [_empty(roles, who, times, voice) for (roles, who), times in empty.items()]
+        lines.append(f"○ *to sign*  {_told(told)}")
+    return lines
 
 
-def _seat(seat: SeatHeld, view: RequestView, voice: Voice) -> str:
-    roles = escape(" or ".join(seat.roles), 90)
-    if seat.person is None:
-        return f"○ {roles}: empty"
-    factor = next((a.factor.method for a in view.approvals if a.person == seat.person), None)
-    return f"✓ {roles}: {voice.who(seat.person)}" + (f" ({escape(factor)})" if factor else "")
+def _told(each: list[str]) -> str:
+    more = [f"and {len(each) - MOST_SEATS} more"] if len(each) > MOST_SEATS else []
+    return " · ".join([*each[:MOST_SEATS], *more])
+
+
+def _able(view: RequestView) -> list[tuple[str, ...]]:
+    """Who is named beside each seat: where the same people could fill every empty one, the line below calls them."""
+    fill = list(view.could_fill) or [()] * len(view.quorum.seats)
+    empty = {who for seat, who in zip(view.quorum.seats, fill, strict=True) if seat.person is None}
+    return [()] * len(fill) if len(empty) <= 1 else fill
+
+
+def _held(seat: SeatHeld, view: RequestView, voice: Voice) -> str:
+    signed = [a for a in view.approvals if a.person == seat.person and a.revision == view.request.revision]
+    by = [role for role in seat.roles if any(role in a.roles for a in signed)]
+    return f"{escape(' or '.join(by or seat.roles), 90)}: {voice.who(seat.person)}"
+
+
+def _empty(roles: Sequence[str], able: tuple[str, ...], times: int, voice: Voice) -> str:
+    named = ", ".join(voice.who(person) for person in able[:MOST_ABLE])
+    more = f" and {len(able) - MOST_ABLE} more" if len(able) > MOST_ABLE else ""
+    many = f" ×{times}" if times > 1 else ""
+    return f"{escape(' or '.join(roles), 90)}{many}" + (f" ({named}{more})" if able else "")
+
+
+def _uncounted(view: RequestView, voice: Voice) -> list[str]:
+    """Whose click did not count, and why, while more clicks are wanted."""
+    if not view.uncounted or view.quorum.filled:
+        return []
+    shown = view.uncounted[:MOST_UNCOUNTED]
+    told = [f"{voice.who(u.person)}: {escape(why_uncounted(u.code, Facts(u.facts)), 200)}" for u in shown]
+    more = len(view.uncounted) - len(shown)
+    return [f"Not counted  {' · '.join(told)}" + (f" · and {plural(more, 'more click')}" if more else "")]
 
 
 def _could(view: RequestView, voice: Voice) -> str | None:
-    """Who can act is called, once; where nobody can, that is said."""
+    """Who can act is called, once; where nobody can, or not everybody is known, that is said."""
     if view.request.state is not RequestState.AWAITING_APPROVAL or not view.quorum.missing:
         return None
-    if not view.could_sign:
-        return "Nobody whom the policy names can fill what is empty: whoever keeps it has to look."
-    return f"{voice.call_all(view.could_sign)} can approve"
+    silent = [did_not_answer(source, code, THEM) for source, code in view.silent]
+    unsure = escape(f"{silent[0]}, so others may be able to", 240) if silent else ""
+    if view.could_sign:
+        return f"{voice.call_all(view.could_sign)} can approve" + (f" · {unsure}" if unsure else "")
+    if unsure:
+        return f"Nobody is known to be able to approve: {unsure}."
+    return "Nobody whom the policy names can fill what is empty: whoever keeps it has to look."
 
 
 def following(view: RequestView, voice: Voice) -> list[str]:
@@ -186,7 +241,7 @@ def identity(request: ChangeRequest) -> str:
         parts.append(f"Fingerprint `{short(request.fingerprint)}`")
     if request.artifact.digest:
         parts.append(f"digest `{short_digest(request.artifact.digest)}`")
-    if request.rollback_target is not None:
+    if request.rollback_target is not None and request.kind is not Kind.ROLLBACK:
         parts.append(f"way back `{request.rollback_target.tag}`")
     if not request.is_open:
         parts.append(f"everything: `/deploy why {request.id}`")
@@ -223,8 +278,10 @@ def _buttons(request: ChangeRequest, view: RequestView) -> list[Block]:
             return [button(APPROVE, "Approve", request.id, "primary"), reject, *held, *ticks, details]
         case RequestState.APPROVED:
             start = [button(START, "Start", request.id, "primary")] if startable(request, view) else []
+            # Nobody answers about somebody who approved: another approval does as well.
+            more = [button(APPROVE, "Approve", request.id)] if held_silent(request) else []
             held = held or [button(HOLD, "Hold", request.id)]
-            return [*start, reject, *held, *ticks, details]
+            return [*start, *more, reject, *held, *ticks, details]
         case RequestState.STARTING if view.runs and view.runs[-1].plan.stepped:
             return [*(held or _step_button(request, view.runs[-1])), details]
         case RequestState.EVALUATING | RequestState.STARTING:

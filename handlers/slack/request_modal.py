@@ -8,7 +8,7 @@ from bot.domain.refusal import Refusal
 from bot.flows import request as asking
 from bot.flows.asking import REASON_LIMIT
 from bot.policy import Policy
-from handlers.slack import answers
+from handlers.slack import break_glass
 from handlers.slack.blocks import Block, Message, choice, message, modal, option, text_input
 from handlers.slack.context import SlackContext
 from handlers.slack.listeners import CLOSES, ViewAnswer, later, plain_words, tell
@@ -22,6 +22,8 @@ FIELDS: Final[Mapping[str, str]] = {
     "unknown-environment": "environment",
     "reason-too-long": "reason",
     "no-reason": "reason",
+    "glass-no-reason": "reason",
+    "glass-bad-ticket": "emergency",
 }
 """Which field a refusal belongs to."""
 
@@ -62,6 +64,14 @@ def render(policy: Policy, reply: Mapping[str, Any]) -> Block:
             choice("environment", "Environment", environments, initial=environments[0]),
             text_input("ticket", "Ticket", placeholder="CHG-1207", most=64, optional=True),
             text_input(
+                "emergency",
+                "Emergency (incident ticket)",
+                hint="Only in an emergency: it is loud, and it is reviewed. It needs a reason.",
+                placeholder="INC-7",
+                most=64,
+                optional=True,
+            ),
+            text_input(
                 "reason",
                 "Reason",
                 hint="What changes, and why now.",
@@ -87,18 +97,22 @@ async def submitted(context: SlackContext, sent: Submission) -> ViewAnswer:
         artifact=values.get("artifact", ""),
         environment=values.get("environment") or None,
         ticket=values.get("ticket") or None,
+        emergency=values.get("emergency") or None,
         reason=values.get("reason") or None,
     )
     try:
         done = await asking.submit(context.ledger, policy, wanted)
     except Refusal as refusal:
         field = str(refusal.facts.get("field") or FIELDS.get(refusal.code) or "")
+        field = "emergency" if field == "incident" else field
         if field not in values:
             raise
         return ViewAnswer(errors={field: plain_words(context, refusal)})
     url = sent.asker.reply.get("response_url")
     if isinstance(url, str) and not done.repeated:
-        context.background.start(tell(context, url, answers.submitted(done)), name="request-answer")
+        context.background.start(
+            tell(context, url, break_glass.submitted(done, policy)), name="request-answer"
+        )
     return CLOSES
 
 

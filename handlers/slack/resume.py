@@ -17,14 +17,28 @@ async def command(context: SlackContext, command: Command, rest: str) -> Message
     word, _, reason = rest.partition(" ")
     wanted = request_id(word, "/deploy resume ID [reason]")
     done = await holding.resume(
-        context.ledger, context.policy, command.asker, wanted, reason or None, key=command.key
+        context.ledger,
+        context.policy,
+        command.asker,
+        wanted,
+        reason or None,
+        key=command.key,
+        authority=context.collector.authority,
     )
     return said(done, Voice(context.policy, context.clock.now()))
 
 
 async def pressed(context: SlackContext, press: Press) -> Message:
     """The button. Raises Refusal."""
-    done = await holding.resume(context.ledger, context.policy, press.asker, press.value, None, key=press.key)
+    done = await holding.resume(
+        context.ledger,
+        context.policy,
+        press.asker,
+        press.value,
+        None,
+        key=press.key,
+        authority=context.collector.authority,
+    )
     return said(done, Voice(context.policy, context.clock.now()))
 
 

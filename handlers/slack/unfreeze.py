@@ -34,11 +34,18 @@ async def typed(context: SlackContext, command: Command, rest: str) -> Message:
     wanted = freeze_id(word) if word else None
     if wanted is not None and reason.strip():
         done = await freezing.lift(
-            context.ledger, context.policy, command.asker, wanted, reason, key=command.key
+            context.ledger,
+            context.policy,
+            command.asker,
+            wanted,
+            reason,
+            key=command.key,
+            authority=context.collector.authority,
         )
         return await lifted(context, done.id)
     if wanted is not None:
-        await freezing.liftable(context.ledger, context.policy, command.asker, wanted)
+        authority = context.collector.authority
+        await freezing.liftable(context.ledger, context.policy, command.asker, wanted, authority=authority)
     command.asker.actor(context.policy)
     found = await freezes(context.ledger, context.policy)
     if not any(frozen.declared for frozen in found):
@@ -108,8 +115,11 @@ async def submitted(context: SlackContext, sent: Submission) -> ViewAnswer:
     """Lift it. What it is refused for stands beside its field."""
     policy = context.policy
     freeze, reason = sent.values.get(FREEZE, ""), sent.values.get(REASON, "")
+    authority = context.collector.authority
     try:
-        done = await freezing.lift(context.ledger, policy, sent.asker, freeze, reason, key=sent.key)
+        done = await freezing.lift(
+            context.ledger, policy, sent.asker, freeze, reason, key=sent.key, authority=authority
+        )
     except Refusal as refusal:
         if refusal.code == "unknown-person":
             raise

@@ -10,6 +10,7 @@ from handlers.slack.blocks import Message, escape, message
 from handlers.slack.context import SlackContext
 from handlers.slack.listeners import later
 from handlers.slack.payloads import Command
+from handlers.slack.readers import reader
 from handlers.slack.voice import Voice
 from handlers.wording.facts import listed, plural
 from handlers.wording.times import ago, ahead
@@ -23,6 +24,7 @@ async def command(context: SlackContext, asked: Command, rest: str) -> Message:
     """Say what is looked up; the answer comes after the ack, for this person alone. Raises Refusal."""
     wanted = _wanted(rest)
     askable(context.policy, wanted)
+    await reader(context, asked.asker).environment(wanted.environment)
     work = answer(context, wanted)
     context.background.start(later(context, asked.response_url, work), name="when")
     what = f"{escape(wanted.service)}{f' `{wanted.artifact}`' if wanted.artifact else ''}"

@@ -1,6 +1,8 @@
-"""Which workspace is ours: learnt from Slack, kept in the ledger, and the only one that is served."""
+"""Which workspace and app are ours: learnt from Slack, and the only ones that are served."""
 
 import asyncio
+from collections.abc import Mapping
+from typing import Any
 
 import structlog
 
@@ -22,12 +24,26 @@ async def keep_learning(context: SlackContext) -> None:
     while True:
         try:
             answer = await context.api.call("auth.test", patient=True)
+            await _ours(context, answer.get("team_id"))
+            own = await context.api.call("users.info", patient=True, user=answer.get("user_id"))
         except SlackFailed as failed:
             log.warning("slack.who-are-we", code=failed.code)
             await asyncio.sleep(ASK_AGAIN)
             continue
-        team = answer.get("team_id")
-        if isinstance(team, str) and team != context.workspace.id:
-            await context.ledger.write(lambda tx, team=team: tx.put_place(SUBJECT, SURFACE, {"team": team}))  # type: ignore[misc]
-            context.workspace.id = team
+        context.workspace.app = _app_of(own)
         await asyncio.sleep(EVERY)
+
+
+async def _ours(context: SlackContext, team: object) -> None:
+    """From now on this workspace is served, and no other."""
+    if isinstance(team, str) and team != context.workspace.id:
+        await context.ledger.write(lambda tx: tx.put_place(SUBJECT, SURFACE, {"team": team}))
+        context.workspace.id = team
+
+
+def _app_of(own: Mapping[str, Any]) -> str | None:
+    """The id of our own app, as our bot's profile says it."""
+    user = own.get("user")
+    profile = user.get("profile") if isinstance(user, Mapping) else None
+    app = profile.get("api_app_id") if isinstance(profile, Mapping) else None
+    return app if isinstance(app, str) and app else None

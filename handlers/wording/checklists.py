@@ -73,6 +73,8 @@ def _short(item: Facts) -> str:
 
 def event(awaited: str) -> str:
     """What has to happen, as the end of a sentence: `FRZ-3 is lifted`, `the checklist is ticked`."""
+    if awaited == "on-call-notified":
+        return "whoever is on call is told"
     return "the checklist is ticked" if awaited.startswith(f"{GATE} ") else f"{awaited} is lifted"
 
 

@@ -14,6 +14,7 @@ from bot.domain.outcome import GateOutcome, Status
 from handlers.wording import calendar_sentences as calendar
 from handlers.wording import checklists
 from handlers.wording import gate_sentences as say
+from handlers.wording.authority import source_silent
 from handlers.wording.gate_sentences import Found, Words
 from handlers.wording.times import When, ahead, utc
 
@@ -33,6 +34,10 @@ WORDS: Final[Mapping[Status, str]] = {
 }
 
 
+BYPASSED: Final = "⚡"
+"""The sign of what break-glass passes, and of break-glass itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One gate for people. `unblocks` is None where nothing has to be done."""
@@ -47,14 +52,22 @@ def line(outcome: GateOutcome, *, now: datetime, when: When = utc, earliest: dat
     """The outcome in words; ages are counted to `now`. Never raises for an unknown code or malformed facts.
 
     `earliest` is when all gates pass together: told beside a gate that waits, where it is later than its own instant.
+    One that break-glass passes shows what it says in brackets: nothing has to unblock it.
     """
-    found = Found(outcome, now, when)
-    word = SENTENCES.get((outcome.gate, outcome.code)) or ANY_GATE.get(outcome.code)
-    text, unblocks = word(found) if word else _unworded(found)
+    text, unblocks = words(outcome, now=now, when=when)
+    if outcome.bypassed:
+        return Line(BYPASSED, "bypassed", f"{outcome.gate} ({text})")
     until = outcome.until if outcome.status is Status.WAITING else None
     if until is not None and earliest is not None and earliest > until:
         text += f"; earliest start {when(earliest)} ({ahead(earliest, now)})"
     return Line(SIGNS[outcome.status], WORDS[outcome.status], text, unblocks)
+
+
+def words(outcome: GateOutcome, *, now: datetime, when: When = utc) -> Words:
+    """What the gate itself says, whether it is bypassed or not, and what unblocks it."""
+    found = Found(outcome, now, when)
+    word = SENTENCES.get((outcome.gate, outcome.code)) or ANY_GATE.get(outcome.code)
+    return word(found) if word else _unworded(found)
 
 
 def _unworded(found: Found) -> Words:
@@ -72,9 +85,23 @@ ANY_GATE: Final[Mapping[str, Word]] = MappingProxyType(
         "registry-unreachable": say.registry_unreachable,
         "registry-not-configured": say.registry_not_configured,
         "gate-failed": say.gate_failed,
+        "source-silent": source_silent,
         "another-run": lambda f: (
             f"{f.text('request')} is rolling out {f.text('artifact')} here right now",
             "It goes on by itself when that one has ended: two rollouts at once leave nobody knowing what runs.",
+        ),
+        "no-plan": lambda f: (
+            f"break-glass needs a way back, and nobody knows a version to go back to in {f.text('environment')}",
+            "Report what runs there as deployment evidence; or ask without emergency=, where a reason suffices.",
+        ),
+        "on-call-untold": lambda _: (
+            "whoever is on call is being told",
+            "It goes on by itself once that message has arrived; after two minutes the contacts are told as well.",
+        ),
+        "on-call-told": lambda f: (f"whoever is on call was told {f.age('told_at')}", None),
+        "others-told": lambda f: (
+            f"nobody is on call; others were told {f.age('told_at')}",
+            None,
         ),
     }
 )
@@ -238,6 +265,26 @@ SENTENCES: Final[Mapping[tuple[str, str], Word]] = MappingProxyType(
         ("rollback-target", "registry-not-asked"): lambda f: (
             f"the registry was not asked for {f.text('target')}, the version to go back to",
             "Ask again; if it stays, whoever runs the bot finds more in its log.",
+        ),
+        ("previous-version", "target-ready"): lambda f: (
+            f"{f.text('target')} ran here before, and the registry has exactly it",
+            None,
+        ),
+        ("previous-version", "never-ran"): lambda f: (
+            f"{f.text('target')} never ran in {f.text('environment')}",
+            "Go back to a version that did: /deploy rollback names them.",
+        ),
+        ("previous-version", "newer-runs"): lambda f: (
+            f"{f.text('runs')} runs there by now, not {f.text('from')}, which this takes back",
+            "Look at what runs now; to go back from that, cancel this one and ask for a rollback anew.",
+        ),
+        ("previous-version", "target-not-in-registry"): lambda f: (
+            f"the registry no longer has {f.text('target')}, the version to go back to",
+            "Push that version again, or go back to an earlier one: /deploy rollback … to=TAG",
+        ),
+        ("previous-version", "target-moved"): lambda f: (
+            f"the tag {f.text('target')} is no longer what ran in {f.text('environment')}",
+            "Push the version that ran under its own tag again, or go back to an earlier one.",
         ),
         ("checklist", "ticked"): checklists.ticked,
         ("checklist", "open"): checklists.opened,

@@ -7,7 +7,8 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from handlers.wording import feeds
+from handlers.wording import factors, feeds, rollbacks, withdrawals
+from handlers.wording.authority import why_uncounted
 from handlers.wording.facts import Facts, listed, plural
 from handlers.wording.requests import deployer_said
 from handlers.wording.rollouts import failed_where, unresolved_where
@@ -67,10 +68,14 @@ def _run(facts: Facts) -> str:
 
 REQUEST_NOTES: Final[Mapping[str, Word]] = MappingProxyType(
     {
+        **rollbacks.NOTES,
+        **withdrawals.NOTES,
         "approval-counted": lambda f, n: f"{_who(f, n)} approved, with a second factor ({f.text('method')}).",
         "approval-lost": lambda f, n: (
-            f"{_who(f, n)}'s approval no longer counts (code: {f.text('why')}): the roles and the authors were "
-            "asked again before the start."
+            f"{_who(f, n)} {why_uncounted(f.text('why'), f)}, so this approval no longer counts: "
+            "roles and authors are asked again before the start."
+            if f.text("why") != "factors-reset"
+            else f"{_who(f, n)}'s second factors were taken away, so this approval no longer counts."
         ),
         "approved": lambda _, __: "Every seat is filled: approved.",
         "revised": lambda f, _: (
@@ -135,6 +140,7 @@ POLICY_NOTICES: Final[Mapping[str, Word]] = MappingProxyType(
         ),
         "feed-stale": lambda f, _: feeds.stale(f),
         "feed-well": lambda f, _: feeds.well(f),
+        "passkey-copied": factors.passkey_copied,
     }
 )
 """What became of a policy file, and of the calendars that it has fetched."""
@@ -146,6 +152,7 @@ SECURITY_EVENTS: Final[Mapping[str, Word]] = MappingProxyType(
             f"{f.digest('registry_digest')}, CI built {f.digest('build_digest')}. Nothing was deployed. "
             "Find out who pushed it before anybody uses this tag."
         ),
+        "passkey-copied": factors.passkey_copied,
     }
 )
 """What has to be looked into."""

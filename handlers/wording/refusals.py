@@ -5,8 +5,15 @@ from types import MappingProxyType
 from typing import Final
 
 from bot.domain.refusal import Refusal
+from handlers.wording import access, withdrawals
+from handlers.wording.authority import AUTHORITY
+from handlers.wording.break_glass_refusals import GLASS
+from handlers.wording.enrolment import ENROLMENT
+from handlers.wording.factors import FACTORS
 from handlers.wording.facts import Facts, listed
 from handlers.wording.freeze_refusals import FREEZES
+from handlers.wording.login_refusals import LOGINS
+from handlers.wording.rollback_refusals import BACK
 from handlers.wording.rollout_refusals import UNDER_WAY
 from handlers.wording.said import Names, Said, state_of
 from handlers.wording.times import When, utc
@@ -32,24 +39,6 @@ def _unknown(kind: str, plural: str) -> Callable[[Said], str]:
         )
 
     return word
-
-
-def _tries(said: Said) -> str:
-    left, minutes = said.facts.number("left") or 0, said.facts.text("minutes")
-    if left <= 0:
-        return f"That was the last try: approving is locked for you for {minutes} minutes, nothing else is."
-    return "One try is left." if left == 1 else f"{left} tries are left."
-
-
-def _no_seat(said: Said) -> str:
-    roles = listed(said.facts.texts("roles"), last="or")
-    silent = listed(said.facts.texts("unanswered"))
-    if silent:
-        return (
-            f"This takes somebody who is {roles}, and whether you are could not be asked ({silent}), "
-            "so it counts as no. Somebody who holds such a role by the policy can do it."
-        )
-    return f"This takes somebody who is {roles}, and you are not. One of them can do it."
 
 
 def _already_signed(said: Said) -> str:
@@ -109,7 +98,7 @@ SENTENCES: Final[Mapping[str, Callable[[Said], str]]] = MappingProxyType(
             f"file can add you under people, with slack: {s.facts.text('user')}."
         ),
         "other-workspace": lambda _: (
-            "This bot serves another Slack workspace, so nothing was done. Ask in the workspace it was set up for."
+            "This bot serves another Slack workspace or app, so nothing was done. Ask in the workspace it was set up for."
         ),
         # What is named
         "unknown-service": _unknown("service", "services"),
@@ -188,18 +177,13 @@ SENTENCES: Final[Mapping[str, Callable[[Said], str]]] = MappingProxyType(
         "not-yours": lambda s: (
             f"{s.facts.text('request')} is {s.who('by')}'s. {s.who('by', 'The requester')} or an approver can cancel it."
         ),
-        "changed-since": lambda s: (
-            f"{s.facts.text('request')} changed while you read it, so your approval was not recorded. "
-            "Close this, look at its message again, and approve what stands there now."
-        ),
         "over-already": lambda s: (
-            f"{s.facts.text('request')} is over already: it {state_of(s)}. There is nothing to hold or to resume."
+            f"{s.facts.text('request')} is over already: it {state_of(s)}. There is nothing to hold, to resume or to take back."
         ),
         # Who may approve
         "own-request": lambda _: (
             "This request is your own, and nobody approves their own change. Another approver has to."
         ),
-        "no-seat": _no_seat,
         "no-seats": lambda s: (
             f"Nobody's approval is asked for {s.facts.text('environment')}: the policy has no seats there."
         ),
@@ -210,30 +194,12 @@ SENTENCES: Final[Mapping[str, Callable[[Said], str]]] = MappingProxyType(
         "commit-author": lambda _: (
             "You wrote commits in this build, and authors do not approve their own work. Another approver has to."
         ),
-        "authors-unknown": lambda _: (
-            "CI did not say who wrote this build, so nobody can be cleared of having written it. "
-            "Have CI send details.authors with the build, then approve again."
-        ),
         "already-signed": _already_signed,
         "facts-changed": lambda _: "What you approved has changed since, so your approval no longer counts.",
         # The second factor
-        "method-forbidden": lambda s: (
-            f"A code by {s.facts.text('method')} approves nothing here: the policy accepts "
-            f"{listed(s.facts.texts('allowed'), last='or')}, which this version cannot ask for yet."
-        ),
-        "not-enrolled": lambda _: (
-            "You have no second factor here yet, so nothing was recorded. Whoever runs the bot enrols you on its "
-            "host with: portcullis enroll."
-        ),
         "enrolled-already": lambda s: (
             f"{s.who('person', 'Somebody')} has a second factor already. To replace it, enrol again with --again."
         ),
-        "locked-out": lambda s: (
-            f"Too many wrong codes: approving is locked for you for {s.facts.text('minutes')} minutes from the first "
-            "of them. Rejecting and cancelling still work."
-        ),
-        "wrong-code": lambda s: f"That code is wrong. {_tries(s)} Codes change every 30 seconds.",
-        "code-used": lambda s: f"That code was used already; wait for the next one. {_tries(s)}",
         "bad-code": lambda _: "A code is the six digits that your authenticator app shows now.",
         # Incidents
         "incident-over": lambda s: (
@@ -249,8 +215,16 @@ SENTENCES: Final[Mapping[str, Callable[[Said], str]]] = MappingProxyType(
         "from-the-future": lambda s: (
             f"The statement says {s.at('at')}, and it is {s.at('now')} here. Mend the clock that wrote it and send it again."
         ),
+        **AUTHORITY,
+        **GLASS,
+        **LOGINS,
+        **FACTORS,
+        **ENROLMENT,
         **FREEZES,
         **UNDER_WAY,
+        **BACK,
+        **withdrawals.REFUSALS,
+        **access.REFUSALS,
     }
 )
 """Every code, each a function of its facts."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from bot.domain.change_request import ChangeRequest, RequestState
-from handlers.wording import checklists
+from bot.domain.change_request import ChangeRequest, Closing, RequestState
+from handlers.wording import checklists, rollbacks
 from handlers.wording.facts import listed
 from handlers.wording.rollouts import HELD, person_hold
 from handlers.wording.times import When, ahead, span
@@ -63,6 +63,16 @@ def what(request: ChangeRequest) -> str:
     return f"{request.service} {request.artifact.tag} → {request.environment}"
 
 
+def stands(request: ChangeRequest) -> str:
+    """Its state as the end of a sentence: `DEP-42 was rolled back`."""
+    return STATE_WORDS[request.state] if rollbacks.taken_back(request) is None else "was rolled back"
+
+
+def sign_of(request: ChangeRequest) -> str:
+    """The sign of how it stands."""
+    return SIGNS[request.state] if rollbacks.taken_back(request) is None else rollbacks.BACK
+
+
 def headline(request: ChangeRequest, *, now: datetime, when: When, names: Callable[[str], str]) -> Headline:
     """How the request stands and what happens next."""
     sign = SIGNS[request.state]
@@ -71,8 +81,8 @@ def headline(request: ChangeRequest, *, now: datetime, when: When, names: Callab
     if request.is_open:
         return Headline(sign, _OPEN_WORDS[request.state], _next(request, now, when))
     stopped = request.state is RequestState.FAILED and request.closing and request.closing.by.person
-    word = "Stopped" if stopped else _CLOSED_WORDS[request.state]
-    return Headline(sign, word, ending(request, when=when, names=names))
+    word = "Stopped" if stopped else rollbacks.closed_word(request) or _CLOSED_WORDS[request.state]
+    return Headline(sign_of(request), word, ending(request, when=when, names=names))
 
 
 _OPEN_WORDS: Final = {
@@ -156,8 +166,7 @@ def ending(request: ChangeRequest, *, when: When, names: Callable[[str], str]) -
     by = names(closing.by.person) if closing.by.person else "Portcullis"
     match request.state:
         case RequestState.LIVE:
-            took = span(closing.at - (request.approved_at or request.requested_at))
-            return f"since {at}, {took} after the approval"
+            return _live(request, closing, at)
         case RequestState.REJECTED:
             return f"by {by}, {at}: “{closing.reason or 'no reason'}”"
         case RequestState.CANCELLED if closing.code == "superseded":
@@ -171,12 +180,23 @@ def ending(request: ChangeRequest, *, when: When, names: Callable[[str], str]) -
         case RequestState.FAILED:
             if closing.by.person:
                 return f"{by} stopped it before its next step ({at})"
-            return f"{deployer_said(closing.code)} ({at}). Look at its log before asking again"
+            then = "Have one named there" if closing.code == "no-deployer" else "Look at its log"
+            return f"{deployer_said(closing.code)} ({at}). {then} before asking again"
         case _:
             return (
                 f"the deployer was called and nobody knows what came of it ({at}). "
                 f"Look at {request.environment} before anything else"
             )
+
+
+def _live(request: ChangeRequest, closing: Closing, at: str) -> str:
+    took = span(closing.at - (request.approved_at or request.requested_at))
+    back = rollbacks.taken_back(request)
+    if back is not None:
+        return f"by {back}; it went live {at}"
+    if rollbacks.is_rollback(request):
+        return f"{at}, {took} after the approval; {rollbacks.confirmed(closing.code)}"
+    return f"since {at}, {took} after the approval"
 
 
 def refused_because(code: str) -> str:
@@ -186,6 +206,8 @@ def refused_because(code: str) -> str:
         "unknown": "evidence is missing, and unknown is not green",
         "needs-reason": "a gate warned, and no reason was given",
         "no-longer-in-policy": "its service or environment is no longer in the policy",
+        "may-not-request": "its requester holds no role that may ask for a change there",
+        "access-unknown": "whether its requester may ask for it could not be asked, and no answer is no yes",
     }
     return known.get(code, f"code {code}")
 
@@ -204,6 +226,9 @@ def deployer_said(code: str) -> str:
         "cannot-start": "the deployer's program could not be started",
         "no-working-folder": "the folder that the deployer runs in is gone",
         "no-shift": "the policy names no shift command for this service any more, so nothing was called",
+        "verified": "the deployer finished, and its status confirms the version that runs",
+        "unverified": "the deployer finished, and its status says nothing of the version that runs",
+        "not-running": "the deployer finished, and by its own status another version runs",
         "stopped": "it was stopped before its next step",
         "no-deployer": "the policy names no deployer for this service, so nothing was started",
         "looked-up-succeeded": "the deployer says that it succeeded",

@@ -41,6 +41,8 @@ def head(request: ChangeRequest, run: Run) -> tuple[str, str]:
         if run.reached:
             return HELD, f"Held at {far(run.reached)}"
         return HELD, "Held before its first step" if run.plan.stepped else "Held before its start"
+    if run.rolls_back:
+        return "▶", "Rolling back"
     return "▶", f"Rolling out {far(run.reached)}" if run.plan.stepped else "Rolling out"
 
 
@@ -60,7 +62,7 @@ def lines(request: ChangeRequest, run: Run, *, when: When, names: Names, command
 
 def _next(request: ChangeRequest, run: Run, when: When) -> str:
     if not run.plan.stepped:
-        return "The deployer was told to start."
+        return "The deployer was told to go back." if run.rolls_back else "The deployer was told to start."
     if run.state is RunState.CALLING:
         after = " It is held after that." if request.held is not None else ""
         return f"The deployer was told to bring it to {run.aim} %.{after}"

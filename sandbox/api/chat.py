@@ -116,6 +116,8 @@ def _addressee(call: Call) -> Channel:
     channel = workspace.direct(person) if person else workspace.channel(wanted)
     if channel is None:
         raise ApiError("channel_not_found")
+    if person is not None and not call.world.app.messages_enabled:
+        raise ApiError("messages_tab_disabled")
     return channel
 
 

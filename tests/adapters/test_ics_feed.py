@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from bot.adapters import ics_trial
+from bot.adapters import child
 from bot.adapters.ics_feed import IcsFetcher
 from bot.adapters.ics_trial import IcsTrial
 from bot.domain.feed import Fetched
@@ -221,7 +221,7 @@ async def test_a_trial_tells_good_bytes_from_bad_ones() -> None:
 
 
 async def test_a_trial_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ics_trial, "_CODE", "import time; time.sleep(600)")
+    monkeypatch.setattr(child, "_CODE", "import time; time.sleep(600)")
     began = time.monotonic()
     assert await IcsTrial(limit=0.5).code(GOOD) == "too-slow"
     assert time.monotonic() - began < 5
@@ -232,7 +232,7 @@ async def test_a_trial_that_is_cancelled_leaves_no_process(
 ) -> None:
     pid = tmp_path / "pid"
     code = f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
-    monkeypatch.setattr(ics_trial, "_CODE", code)
+    monkeypatch.setattr(child, "_CODE", code)
     task = asyncio.create_task(IcsTrial().code(GOOD))
     async with asyncio.timeout(10):
         while not (pid.exists() and pid.read_text()):
@@ -254,13 +254,13 @@ async def test_a_trial_that_is_cancelled_leaves_no_process(
     ],
 )
 async def test_a_trial_that_ends_by_itself_proves_nothing(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
-    limited = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); import bot.adapters.ics_trial as t; t._limited(); "
-    monkeypatch.setattr(ics_trial, "_CODE", limited + code)
+    limited = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from bot.adapters.child import limited; limited(15); "
+    monkeypatch.setattr(child, "_CODE", limited + code)
     assert await IcsTrial().code(GOOD) == "trial-failed"
 
 
 async def test_a_trial_that_cannot_begin_is_our_own_fault_and_no_exception(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(ics_trial.sys, "executable", "/nowhere/python")
+    monkeypatch.setattr(child.sys, "executable", "/nowhere/python")
     assert await IcsTrial().code(GOOD) == "trial-failed"

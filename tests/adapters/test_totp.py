@@ -7,8 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from bot.adapters.seal import KeySeal, SealBroken
+from bot.adapters.seal import KeySeal, SealBroken, new_key
 from bot.adapters.totp import Totp
+from bot.adapters.totp_check import TotpCheck
+from bot.domain.refusal import Refusal
+from bot.domain.second_factor import Credential
 
 # RFC 6238, appendix B: SHA-1, the last six of the eight digits; the secret is "12345678901234567890".
 SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
@@ -105,3 +108,15 @@ def test_a_sealed_secret_opens_for_its_person_only(totp: Totp) -> None:
     assert totp.opened(sealed, person="ada") == SECRET
     with pytest.raises(SealBroken):
         totp.opened(sealed, person="bo")
+
+
+def test_a_code_under_another_key_is_refused_with_words_and_is_no_wrong_code(totp: Totp) -> None:
+    sealed = totp.sealed(SECRET, person="ada")
+    ada = Credential(
+        id="totp-1", person="ada", method="totp", sealed=sealed, enrolled_at=NOW, enrolled_by="host:root"
+    )
+    code = code_at(NOW)
+    assert TotpCheck(totp).step(ada, code, NOW) is not None
+    other = Totp(KeySeal(SecretStr(new_key())))
+    with pytest.raises(Refusal, match="key-changed"):
+        TotpCheck(other).step(ada, code, NOW)

@@ -56,7 +56,7 @@ def test_all_is_well_is_status_0(patient: Host, monkeypatch: pytest.MonkeyPatch)
     said = lines(ended.out)
     assert {word for word, _ in said.values()} == {"ok"}
     assert said["Slack"][1] == "workspace Acme, as portcullis"
-    assert said["database"][1] == "schema 0002"
+    assert said["database"][1] == "schema 0003"
     assert (
         said["second factors"][1] == "1 of 5 people enrolled; not yet: bo, cy, lin, vic (portcullis enroll)"
     )
@@ -114,7 +114,7 @@ def test_the_doctor_makes_no_database(patient: Host, monkeypatch: pytest.MonkeyP
         monkeypatch.setenv("PORTCULLIS_SLACK_API_URL", url)
         ended = patient.call("doctor")
     assert ended.status == 0
-    assert lines(ended.out)["database"][1] == "not there yet; `run` makes it, at schema 0002"
+    assert lines(ended.out)["database"][1] == "not there yet; `run` makes it, at schema 0003"
     assert not patient.database.exists()
 
 
@@ -157,3 +157,57 @@ def test_missing_settings_are_status_2(patient: Host, monkeypatch: pytest.Monkey
     ended = patient.call("doctor")
     assert (ended.status, ended.out) == (2, "")
     assert ended.err == "portcullis: SLACK_BOT_TOKEN is missing\n"
+
+
+FORBIDS_CODES = ("second_factor: {methods: [totp]", "second_factor: {methods: [passkey]")
+
+
+def warning(patient: Host, monkeypatch: pytest.MonkeyPatch, *changes: tuple[str, str]) -> tuple[str, str]:
+    """What is said of enrolment under a changed policy."""
+    path = patient.folder / "policy.yaml"
+    text = path.read_text(encoding="utf-8")
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new)
+    path.write_text(text, encoding="utf-8")
+    with slack(AUTH) as (url, _):
+        monkeypatch.setenv("PORTCULLIS_SLACK_API_URL", url)
+        ended = patient.call("doctor")
+    assert ended.status == 0, "a warning is no fault"
+    return lines(ended.out)["enrolment"]
+
+
+@pytest.mark.requirement("P8")
+def test_a_host_that_enrols_alone_is_warned_of(patient: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    word, text = warning(patient, monkeypatch)
+    assert word == "ok"
+    assert text.startswith("warning: production: whoever has the host can enrol anybody alone")
+
+
+def test_a_policy_that_nobody_can_satisfy_without_pages_is_warned_of(
+    patient: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, text = warning(patient, monkeypatch, FORBIDS_CODES)
+    assert "nobody can approve without our pages; set PORTCULLIS_PUBLIC_URL" in text
+    monkeypatch.setenv("PORTCULLIS_PUBLIC_URL", "https://portcullis.example.com")
+    _, text = warning(patient, monkeypatch)
+    assert "PORTCULLIS_PUBLIC_URL" not in text
+
+
+@pytest.mark.parametrize(
+    ("role", "text"),
+    [
+        ("{people: [ada]}", "nobody enrols anybody alone"),
+        (
+            "{people: [ada], github_team: acme/keepers}",
+            "administrators are those whom the policy itself names",
+        ),
+    ],
+)
+def test_administrators_whom_somebody_else_names_are_warned_of(
+    patient: Host, monkeypatch: pytest.MonkeyPatch, role: str, text: str
+) -> None:
+    path = patient.folder / "policy.yaml"
+    kept = path.read_text(encoding="utf-8")
+    path.write_text(f"{kept}\nsecond_factors: {{administrators: [keeper]}}\n", encoding="utf-8")
+    assert text in warning(patient, monkeypatch, ("\nroles:\n", f"\nroles:\n  keeper: {role}\n"))[1]

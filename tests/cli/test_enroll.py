@@ -133,3 +133,105 @@ def test_a_user_without_a_name_is_audited_by_number(host: Host, monkeypatch: pyt
     by = entry["by"]
     assert isinstance(by, dict)
     assert re.fullmatch(r"host:uid-\d+", by["via"])
+
+
+# With pages of our own, and with administrators
+
+CODE = re.compile(r"^ {4}((?:[0-9A-HJKMNP-TV-Z]{4}-){3}[0-9A-HJKMNP-TV-Z]{4})$", re.MULTILINE)
+PAGES = "https://portcullis.example.com"
+
+
+ROLE = "factor-keeper"
+
+
+@pytest.fixture
+def pages(host: Host, monkeypatch: pytest.MonkeyPatch) -> Host:
+    monkeypatch.setenv("PORTCULLIS_PUBLIC_URL", PAGES)
+    return host
+
+
+@pytest.fixture
+def keepers(host: Host) -> Host:
+    """Ada is an administrator."""
+    path = host.folder / "policy.yaml"
+    text = path.read_text(encoding="utf-8")
+    assert "\nroles:\n" in text
+    text = text.replace("\nroles:\n", f"\nroles:\n  {ROLE}: {{people: [ada]}}\n", 1)
+    keeping = f"second_factors: {{administrators: [{ROLE}], cool_off: 12h, code_lasts: 2h}}"
+    path.write_text(f"{text}\n{keeping}\n", encoding="utf-8")
+    return host
+
+
+@pytest.mark.requirement("P8")
+def test_with_pages_it_prints_a_code_and_where_it_is_typed(pages: Host) -> None:
+    ended = pages.call("enroll", "ada")
+    assert (ended.status, ended.err) == (0, "")
+    (code,) = CODE.findall(ended.out)
+    assert f"{PAGES}/mfa/enroll/" in ended.out
+    assert "/deploy enroll" in ended.out
+    assert "otpauth" not in ended.out
+    assert code.encode() not in pages.bytes_on_disk()
+    assert code.replace("-", "").encode() not in pages.bytes_on_disk()
+    assert [e["type"] for e in trail(pages)] == ["enrolment.code-issued"]
+
+
+def test_each_code_is_another_one(pages: Host) -> None:
+    codes = {CODE.findall(pages.call("enroll", "ada").out)[0] for _ in range(3)}
+    assert len(codes) == 3
+
+
+@pytest.mark.parametrize("pages_for", [["--totp"], ["--secret-stdin"]])
+def test_an_app_can_be_set_up_on_the_host_all_the_same(
+    pages: Host, monkeypatch: pytest.MonkeyPatch, pages_for: list[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(SECRET))
+    ended = pages.call("enroll", "ada", *pages_for)
+    assert ended.status == 0
+    assert [e["type"] for e in trail(pages)] == ["credential.enrolled"]
+
+
+def test_a_code_over_what_is_enrolled_has_to_be_meant(pages: Host) -> None:
+    pages.call("enroll", "ada", "--totp")
+    refused = pages.call("enroll", "ada")
+    assert (refused.status, refused.out) == (1, "")
+    assert pages.call("enroll", "ada", "--again").status == 0
+    assert [e["type"] for e in trail(pages)] == [
+        "credential.enrolled",
+        "credential.revoked",
+        "enrolment.code-issued",
+    ]
+
+
+def test_an_unknown_person_gets_no_code_and_makes_no_database(pages: Host) -> None:
+    ended = pages.call("enroll", "adda")
+    assert (ended.status, ended.out) == (2, "")
+    assert not pages.database.exists()
+
+
+@pytest.mark.parametrize("url", ["http://portcullis.example.com", "https://x.example.com/path", "nonsense"])
+def test_a_public_address_that_cannot_have_pages_is_one_line(
+    host: Host, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("PORTCULLIS_PUBLIC_URL", url)
+    ended = host.call("enroll", "ada")
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err.startswith("portcullis: PORTCULLIS_PUBLIC_URL is malformed: ")
+
+
+@pytest.mark.requirement("P8")
+def test_the_first_administrator_counts_at_once_and_everybody_after_waits(keepers: Host) -> None:
+    first = keepers.call("enroll", "ada")
+    assert "confirm-factor" not in first.out
+    second = keepers.call("enroll", "bo")
+    assert second.status == 0
+    assert "/deploy confirm-factor bo" in second.out
+    states = [e["facts"]["pending"] for e in trail(keepers) if e["type"] == "credential.enrolled"]  # type: ignore[index]
+    assert states == [False, True]
+
+
+def test_a_code_says_that_an_administrator_is_needed_too(
+    keepers: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keepers.call("enroll", "ada")
+    monkeypatch.setenv("PORTCULLIS_PUBLIC_URL", PAGES)
+    assert "/deploy confirm-factor bo" in keepers.call("enroll", "bo").out

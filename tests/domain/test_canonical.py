@@ -55,6 +55,34 @@ def test_the_order_of_keys_never_matters(value: dict[str, Any], chance: Any) -> 
     assert digest_of(dict(shuffled)) == digest_of(value)
 
 
+anything = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.text(st.characters())
+    | st.binary(),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.tuples(inner, inner)
+        | st.dictionaries(st.text(st.characters()) | st.text() | st.integers(), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@given(anything)
+def test_the_quick_way_says_what_the_slow_way_says(value: Any) -> None:
+    try:
+        expected = rfc8785.dumps(value)
+    except ValueError as error:
+        with pytest.raises(type(error)):
+            canonical(value)
+    else:
+        assert canonical(value) == expected
+
+
 @pytest.mark.parametrize("value", [2**53, -(2**53), float("nan"), float("inf"), "\ud800", {"a": object()}])
 def test_what_json_cannot_say_exactly_is_refused(value: Any) -> None:
     with pytest.raises(rfc8785.CanonicalizationError):

@@ -9,6 +9,9 @@ import pytest
 
 from storage import schema
 from storage.verification import verify
+from tests.flows.live import LiveWorld
+from tests.flows.policy_text import policy_of
+from tests.flows.stepping_up import ALL, LOGINS, Pages
 from tests.flows.world import World
 
 
@@ -28,6 +31,27 @@ async def world(empty_installation: Path, tmp_path: Path) -> AsyncIterator[World
     made = World(f"sqlite:///{path}")
     yield made
     await made.close()
+
+
+@pytest.fixture
+async def live_world(empty_installation: Path, tmp_path: Path) -> AsyncIterator[LiveWorld]:
+    """The same, with live sources of roles; the platform leads are a GitHub team."""
+    path = tmp_path / "portcullis.db"
+    shutil.copy(empty_installation, path)
+    made = LiveWorld(f"sqlite:///{path}")
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def pages(world: World) -> Pages:
+    """DEP-1 of Lin awaits approval; production takes every method."""
+    world.policy = policy_of(ALL, LOGINS)
+    await world.ready()
+    await world.ask()
+    await world.run_timers()
+    await world.deliveries()
+    return Pages(world)
 
 
 @pytest.fixture(autouse=True)

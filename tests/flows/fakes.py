@@ -70,6 +70,7 @@ class FakeDeployer:
     started: list[Run] = field(default_factory=list)
     shifted: list[Run] = field(default_factory=list)
     looked_up: list[Run] = field(default_factory=list)
+    rolled_back: list[Run] = field(default_factory=list)
 
     async def start(self, run: Run) -> RunResult:
         self.started.append(run)
@@ -79,6 +80,12 @@ class FakeDeployer:
 
     async def shift(self, run: Run) -> RunResult:
         self.shifted.append(run)
+        if self.during is not None:
+            await self.during(run)
+        return self.result
+
+    async def roll_back(self, run: Run) -> RunResult:
+        self.rolled_back.append(run)
         if self.during is not None:
             await self.during(run)
         return self.result

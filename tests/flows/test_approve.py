@@ -6,7 +6,7 @@ import pytest
 
 from bot.domain.refusal import Refusal
 from bot.flows import approve
-from tests.flows.policy_text import ONE_SEAT, REWORDED
+from tests.flows.policy_text import ONE_SEAT, REWORDED, policy_of
 from tests.flows.world import DAY, MINUTE, SECOND, World
 
 WRONG = "000000"
@@ -199,12 +199,13 @@ async def test_a_signature_is_bound_to_the_fingerprint_that_was_shown(asked: Wor
     assert await asked.approvals() == {}
 
 
-async def test_a_refused_signature_leaves_nothing(asked: World) -> None:
+async def test_a_refused_signature_leaves_nothing_but_its_entry(asked: World) -> None:
     before = await asked.everything()
     for person in ("lin", "sam", "mallory"):
         await asked.refusal_of_signing(person)
     await asked.refusal_of_signing("ada", revision=9)
-    assert await asked.everything() == before
+    denials = {"audit_entries": 2, "received": 2}  # of two whom the directory knows
+    assert await asked.everything() == {name: n + denials.get(name, 0) for name, n in before.items()}
 
 
 async def test_a_signature_is_refused_while_the_request_is_still_checked(world: World) -> None:
@@ -222,3 +223,17 @@ async def test_one_seat_is_filled_by_one_signature(world: World) -> None:
     await world.run_timers()
     await world.approve("bo")
     assert await world.state_of() == "live"
+
+
+@pytest.mark.requirement("P10")
+async def test_a_try_of_somebody_who_may_not_approve_stands_in_the_trail_once(world: World) -> None:
+    world.policy = policy_of(ONE_SEAT)
+    await world.ready()
+    await world.ask("ada")
+    await world.run_timers()
+    for _ in range(3):
+        assert await world.refusal_of_signing("ada") == "own-request"
+    denied = [e for e in await world.entries("request/DEP-1") if e["type"] == "approval.denied"]
+    assert [(e["facts"], e["by"]["person"]) for e in denied] == [
+        ({"code": "own-request", "revision": 1}, "ada")
+    ]

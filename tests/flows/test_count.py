@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.domain.change_request import Start
-from bot.domain.refusal import Refusal
 from bot.flows.inquire import request_view
 from tests.flows.fakes import NEXT_DIGEST, NEXT_TAG, TAG, TUESDAY_TEN
 from tests.flows.policy_text import AUTHORS_MAY, ON_CALL_SEAT, ONE_SEAT, REWORDED
@@ -287,10 +286,10 @@ async def test_the_intent_names_who_approved_and_how(world: World) -> None:
 async def test_a_role_that_cannot_be_asked_is_a_no_that_names_its_source(world: World) -> None:
     rotation = 'rotation: {people: [cy, bo, ada], handoff: "0 9 * * MON", starts: "2026-11-09"}'
     await asked(world, (rotation, "pagerduty: {schedule: PABC123}"), ON_CALL_SEAT)
-    with pytest.raises(Refusal) as refused:
-        await world.sign("cy")
-    assert refused.value.code == "no-seat"
-    assert refused.value.facts["unanswered"] == ["on_call primary"]
+    await world.approve("cy")
+    assert await world.standing() == {"cy": ("refused", "not-answered")}
+    (refused,) = [e for e in await world.entries("approval/DEP-1/1/cy") if e["type"] == "approval.refused"]
+    assert refused["facts"]["silent"] == [{"source": "on_call primary", "code": "not-connected"}]
 
 
 @pytest.mark.requirement("P8")
@@ -299,7 +298,8 @@ async def test_a_role_that_cannot_be_asked_is_a_no_that_names_its_source(world: 
 )
 async def test_a_team_that_cannot_be_asked_denies(world: World, role: str) -> None:
     await asked(world, ("{people: [bo, sam]}", role), ONE_SEAT, ("{people: [ada, vic]}", "{people: [vic]}"))
-    with pytest.raises(Refusal) as refused:
-        await world.sign("bo")
-    assert refused.value.code == "no-seat"
-    assert len(refused.value.facts["unanswered"]) == 1  # type: ignore[arg-type]
+    await world.approve("bo")
+    assert await world.standing() == {"bo": ("refused", "not-answered")}
+    (refused,) = [e for e in await world.entries("approval/DEP-1/1/bo") if e["type"] == "approval.refused"]
+    assert [each["code"] for each in refused["facts"]["silent"]] == ["not-connected"]
+    assert world.deployer.started == []

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
+from bot.domain.artifact import Artifact
 from bot.domain.audit import Fact
 from bot.domain.change_request import Actor, Hold, Kind, RequestState, Start
 from bot.domain.environment import Colour
 from bot.domain.freeze import Freeze, FreezeClass
 from bot.flows import owing
 from bot.ports import Transaction
-from tests.flows.fakes import NEXT_DIGEST, NEXT_TAG, TAG
+from tests.flows.fakes import NEXT_DIGEST, NEXT_TAG, OLD_DIGEST, OLD_TAG, TAG
 from tests.flows.policy_text import NO_SEATS, ONE_SEAT
 from tests.flows.world import DAY, HOUR, MINUTE, SECOND, World
 
@@ -190,13 +191,19 @@ async def test_a_rollback_supersedes_nothing(world: World) -> None:
     def as_rollback(tx: Transaction) -> None:
         request = tx.requests.get(back, lock=True)
         assert request is not None
-        tx.requests.put(replace(request, kind=Kind.ROLLBACK), Fact(type="test"))
+        old = replace(
+            request,
+            kind=Kind.ROLLBACK,
+            artifact=Artifact(OLD_TAG, OLD_DIGEST),
+            rollback_target=request.artifact,
+        )
+        tx.requests.put(old, Fact(type="test"))
 
     await world.ledger.write(as_rollback)
     world.clock.at = SATURDAY + HOUR
     await world.fire("evaluate", back)  # another kind is another question: it is approved anew
     await world.approve("ada", request_id=back)
-    assert [r.request for r in world.deployer.started] == [back]
+    assert [r.request for r in world.deployer.rolled_back] == [back]
     assert (await world.request(waiting)).is_open
 
 

@@ -18,7 +18,7 @@ from bot.domain.deployment import Run, RunResult
 from bot.domain.environment import Colour
 from bot.domain.quorum import seat_people
 from bot.domain.refusal import Refusal
-from bot.flows.count import seats_of
+from bot.flows.seats import seats_of
 from bot.policy import Policy
 from storage.verification import verify
 from tests.flows.fakes import DIGEST, NEXT_DIGEST, NEXT_TAG, STRANGE_DIGEST, TAG, PowerCut

@@ -14,17 +14,19 @@ from bot.domain.evidence import EvidenceKind
 from bot.domain.incident import Incident
 from bot.domain.owed import Delivery
 from bot.domain.refusal import Refusal
-from bot.flows import approve, close, keep_feed, observe
+from bot.flows import approve, break_glass, close, keep_feed, observe, remind, review
 from bot.flows.asking import Asker
 from bot.flows.collect import Collector
 from bot.flows.enroll import enroll_totp
 from bot.flows.evaluate import evaluate
 from bot.flows.evidence import Accepted, Statement, accept
 from bot.flows.freeze_moments import fire, look_ahead
+from bot.flows.link import link_github
 from bot.flows.reload_policy import put_in_force
 from bot.flows.request import Ask, Submitted, submit
 from bot.flows.run import carry_out
 from bot.policy import Policy
+from bot.ports import Repositories
 from storage.ledger import Ledger
 from storage.owed import DeliveryTable, TimerTable
 from tests.flows.fakes import (
@@ -55,6 +57,7 @@ class World:
         self.deployer = FakeDeployer()
         self.deployers = FakeDeployers(self.deployer)
         self.codes = FakeCodeCheck()
+        self.forge: Repositories | None = None
         self.watched: dict[str, observe.Watched] = {}
         self._keys = 0
         self._steps = 0
@@ -216,6 +219,14 @@ class World:
             await look_ahead(self.ledger, self.policy)
         elif kind == "feed":
             await keep_feed.fire(self.ledger, self.policy, subject)
+        elif kind == "link":
+            await link_github(self.ledger, self.policy, self.forge, subject)
+        elif kind == "break-glass":
+            await break_glass.fire(self.ledger, self.policy, subject)
+        elif kind == "remind":
+            await remind.remind(self.ledger, self.policy, subject)
+        elif kind == "review":
+            await review.remind(self.ledger, self.policy, subject)
         else:
             raise LookupError(kind)
 

@@ -8,13 +8,15 @@ from typing import Any
 import jsonschema
 import pytest
 from ruamel.yaml import YAML
+from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.adapters import slack_groups
 from handlers.slack import app, deploy, help, web_api  # noqa: A004
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = ROOT.parent / "shared" / "data" / "slack-manifest.schema.2.0.0.json"
 
-SCOPES = frozenset({"commands", "chat:write", "chat:write.public", "users:read"})
+SCOPES = frozenset({"commands", "chat:write", "chat:write.public", "users:read", "usergroups:read"})
 """Scopes that Slack has and that this app may ever ask for: its schema would take `chat:wrote` too."""
 EVENTS: frozenset[str] = frozenset()
 """Events that this app may ever subscribe to."""
@@ -84,8 +86,17 @@ def test_interactivity_is_on_where_buttons_modals_and_menus_are_registered() -> 
 
 
 def test_scopes_are_exactly_those_that_the_called_methods_take() -> None:
-    taken = {scope for scopes in web_api.METHODS.values() for scope in scopes}
+    called = {**web_api.METHODS, **slack_groups.METHODS}
+    taken = {scope for scopes in called.values() for scope in scopes}
     assert scopes() == taken | {"commands"}
+
+
+def test_people_can_be_written_to_and_nothing_of_theirs_is_read() -> None:
+    """Slack answers `messages_tab_disabled` to a message for a person where that tab is off, as it is unsaid."""
+    home = manifest()["features"]["app_home"]
+    assert home["messages_tab_enabled"] is True
+    assert home["messages_tab_read_only_enabled"] is True
+    assert home["home_tab_enabled"] is False
 
 
 CALLED = re.compile(r'(?:call|_say)\(\s*"([a-z]+\.[A-Za-z.]+)"')
@@ -96,6 +107,18 @@ def test_every_method_that_the_code_calls_is_declared_and_none_besides() -> None
     source = "\n".join(path.read_text() for path in (ROOT / "handlers" / "slack").glob("*.py"))
     assert set(CALLED.findall(source)) == set(web_api.METHODS)
     assert not PAST_THE_TABLE.search(source)
+
+
+WITHOUT_A_SCOPE = frozenset({"auth_test", "apps_connections_open"})
+"""Calls of `portcullis doctor` that any token of the app may make."""
+OF_THE_CLIENT = re.compile(r"client\.((?:[a-z]+_)+[A-Za-z]+)\(")
+
+
+def test_what_is_called_outside_the_handlers_is_declared_with_its_scopes() -> None:
+    source = "\n".join(path.read_text() for path in (ROOT / "bot").rglob("*.py"))
+    sdk = {name for name in OF_THE_CLIENT.findall(source) if hasattr(AsyncWebClient, name)}
+    declared = {method.replace(".", "_") for method in slack_groups.METHODS}
+    assert sdk == declared | WITHOUT_A_SCOPE
 
 
 def scopes() -> set[str]:

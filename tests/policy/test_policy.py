@@ -114,7 +114,7 @@ environments:
       seats: [{role: lead}, {role: [engineer, sre], count: 2}]
       minimum: 2
       exclude: [requester, bo, sre]
-    break_glass: {seats: [{role: sre}], bypasses: [calendar, soak]}
+    break_glass: {seats: [{role: sre}], requires: [incident-ticket], bypasses: [calendar, soak]}
     rollout:
       steps: [50, 100]
       analysis: [{name: errors, query: rate, fail_above: 1}]

@@ -3,6 +3,8 @@
 import copy
 
 import pytest
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
 
 from sandbox.client import SandboxClient
 from sandbox.manifest import App, ManifestError
@@ -37,6 +39,32 @@ async def refused_by(manifest, gesture):
             with pytest.raises(Refused) as refusal:
                 await gesture(client)
         return str(refusal.value)
+    finally:
+        await sandbox.stop()
+
+
+@pytest.mark.parametrize(("enabled", "error"), [(True, None), (False, "messages_tab_disabled")])
+async def test_people_are_written_to_where_the_messages_tab_is_open(enabled, error):
+    manifest = copy.deepcopy(MANIFEST)
+    manifest["oauth_config"]["scopes"]["bot"] = ["chat:write"]
+    if enabled:
+        manifest["features"]["app_home"] = {"messages_tab_enabled": True}
+    sandbox = Sandbox(
+        Workspace.from_mapping(CAST),
+        signing_secret="secret",
+        bot_token="xoxb-1",
+        app_token="xapp-1",
+        manifest=manifest,
+        events_url=None,
+    )
+    await sandbox.start()
+    try:
+        client = AsyncWebClient("xoxb-1", base_url=f"{sandbox.url}/api/")
+        try:
+            answer = (await client.chat_postMessage(channel="U1", text="Hello")).data
+        except SlackApiError as refused:
+            answer = refused.response.data
+        assert answer.get("error") == error
     finally:
         await sandbox.stop()
 

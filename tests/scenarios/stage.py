@@ -46,6 +46,7 @@ from sandbox.workspace import Workspace
 from storage import tables
 from storage.instants import to_micros
 from storage.ledger import Ledger
+from storage.owed import DeliveryTable
 from storage.verification import verify
 from tests.scenarios.hands import EVE, Hands
 
@@ -198,6 +199,10 @@ class Stage(Hands):
             await enroll_totp(
                 self.ledger, self.policy(), person=person, sealed=sealed, by="test", again=False
             )
+        told = DeliveryTable(self.ledger, self.clock)  # long ago, to whoever was there then
+        while claimed := await told.claim(limit=100, busy=frozenset()):
+            for each in claimed:
+                await told.finish(each)
 
     async def see_green(self) -> None:
         """What the monitors will see in their first second anyway."""

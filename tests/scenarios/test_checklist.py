@@ -11,8 +11,8 @@ from tests.scenarios.hands import ADA, BO, CY, DEPLOYMENTS, LIN
 from tests.scenarios.stage import GOOD, Stage
 
 GATE = (
-    '      ticket:             {pattern: "^CHG-[0-9]+$"}\n',
-    '      ticket:             {pattern: "^CHG-[0-9]+$"}\n      checklist:          {name: pre-deployment}\n',
+    '      ticket:             {pattern: "^CHG-[0-9]+$", emergency_pattern: "^INC-[0-9]+$"}\n',
+    '      ticket:             {pattern: "^CHG-[0-9]+$", emergency_pattern: "^INC-[0-9]+$"}\n      checklist:          {name: pre-deployment}\n',
 )
 ITEMS = (
     "severities: {P0: 5m",

@@ -10,21 +10,24 @@ from bot.domain.audit import Fact
 from bot.domain.change_request import (
     Actor,
     Attestation,
+    BrokenGlass,
     ChangeRequest,
     Closing,
     Hold,
     Kind,
     RequestState,
+    Review,
     Start,
 )
 from bot.domain.deployment import Plan, Run, RunState
 from bot.domain.environment import Colour, EnvironmentState, MonitorState, Reading
 from bot.domain.evidence import Evidence, EvidenceKind
 from bot.domain.freeze import Freeze, FreezeClass
+from bot.domain.identity import Identity, Provider
 from bot.domain.incident import Incident, IncidentState
 from bot.domain.outcome import Citation, GateOutcome, Readiness, Status
 from bot.domain.owed import Delivery, Timer
-from bot.domain.second_factor import Credential
+from bot.domain.second_factor import Credential, Passkey
 from bot.ports import Transaction
 
 AT = datetime(2026, 11, 10, 11, 59, 59, 123456, tzinfo=UTC)
@@ -87,6 +90,20 @@ def full_request() -> ChangeRequest:
                 revision=2,
             ),
         ),
+        break_glass=BrokenGlass(
+            by=Actor(via="slack:T1/U02BO", person="bo"),
+            at=AT,
+            ticket="INC-7",
+            reason="Checkout is down",
+            bypasses=("calendar", "soak"),
+            expires_at=AT + 4 * HOUR,
+            told=("cy",),
+            told_at=AT,
+            used_at=AT + HOUR,
+            review_due=AT + 120 * HOUR,
+            review=Review(by=Actor(via="slack:T1/U03CY", person="cy"), at=AT, words="It was right"),
+        ),
+        rolls_back="DEP-41",
     )
 
 
@@ -203,6 +220,24 @@ def credential(**changes: Any) -> Credential:
         sealed="v1.abc",
         enrolled_at=AT,
         enrolled_by="bo",
+        revoked_at=AT + HOUR,
+        passkey=Passkey(credential_id="Y3JlZA", public_key="a2V5", transports=("usb",), aaguid="00-00"),
+        name="blue key",
+        confirmed_by="vic",
+        usable_from=AT + 24 * HOUR,
+    )
+    return replace(made, **changes)
+
+
+def identity(**changes: Any) -> Identity:
+    """A linked account with every field set."""
+    made = Identity(
+        provider=Provider.GITHUB,
+        subject="583231",
+        person="ada",
+        label="ada-l",
+        linked_at=AT,
+        linked_by="slack:T1/U01ADA",
         revoked_at=AT + HOUR,
     )
     return replace(made, **changes)

@@ -10,16 +10,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from bot.domain.approval import Approval
 from bot.domain.change_request import ChangeRequest, RequestState
 from bot.domain.environment import MonitorState
 from bot.domain.evidence import EvidenceKind
+from bot.domain.identity import Provider
 from bot.domain.incident import IncidentState
 from bot.ports import Transaction
 from storage.documents import Document
+from storage.identities import LinkedElsewhere
 from storage.ledger import Ledger
-from storage.records import RECORDS
+from storage.nouns import RECORDS
 from storage.verification import verify
 from tests.conftest import NOON
 from tests.storage import builders as a
@@ -43,6 +46,7 @@ EXAMPLES: dict[str, tuple[Any, Callable[[Transaction], Any]]] = {
     "incident": (a.incident(), lambda tx: tx.incidents),
     "credential": (a.credential(), lambda tx: tx.credentials),
     "freeze": (a.freeze(), lambda tx: tx.freezes),
+    "identity": (a.identity(), lambda tx: tx.identities),
 }
 
 
@@ -269,14 +273,62 @@ async def test_open_incidents_are_those_not_resolved(ledger: Ledger) -> None:
 
 async def test_credentials_in_force_are_those_not_revoked(ledger: Ledger) -> None:
     def step(tx: Transaction) -> None:
-        tx.credentials.put(a.credential(id="new", revoked_at=None, enrolled_at=a.AT + a.HOUR), a.BECAUSE)
-        tx.credentials.put(a.credential(id="old", revoked_at=None), a.BECAUSE)
+        tx.credentials.put(
+            a.credential(id="new", revoked_at=None, enrolled_at=a.AT + a.HOUR, passkey=None), a.BECAUSE
+        )
+        tx.credentials.put(a.credential(id="old", revoked_at=None, passkey=None), a.BECAUSE)
         tx.credentials.put(a.credential(id="gone"), a.BECAUSE)
 
     await ledger.write(step)
 
     assert await ledger.read(lambda tx: [c.id for c in tx.credentials.of("ada")]) == ["old", "new"]
     assert await ledger.read(lambda tx: tx.credentials.of("bo")) == []
+
+
+@pytest.mark.requirement("F11")
+async def test_one_passkey_belongs_to_one_person_for_good(ledger: Ledger) -> None:
+    await ledger.write(lambda tx: tx.credentials.put(a.credential(), a.BECAUSE))
+    with pytest.raises(IntegrityError):
+        await ledger.write(lambda tx: tx.credentials.put(a.credential(id="cred-2", person="bo"), a.BECAUSE))
+    owner = await ledger.read(lambda tx: tx.credentials.by_passkey("Y3JlZA"))
+    assert owner is not None
+    assert owner.person == "ada"  # revoked, and still hers
+    assert await ledger.read(lambda tx: tx.credentials.by_passkey("b3RoZXI")) is None
+
+
+@pytest.mark.requirement("F11")
+@pytest.mark.parametrize(
+    ("said", "believed"),
+    [
+        ((0, 0, 0), (True, True, True)),  # one that counts nothing
+        ((1, 2, 7), (True, True, True)),
+        ((5, 5), (True, False)),
+        ((5, 4), (True, False)),
+        ((5, 0), (True, False)),  # it counted once: a copy that does not is refused
+        ((0, 3, 0), (True, True, False)),
+    ],
+)
+async def test_a_passkeys_counter_never_stands_still_once_it_counted(
+    ledger: Ledger, said: tuple[int, ...], believed: tuple[bool, ...]
+) -> None:
+    await ledger.write(lambda tx: tx.credentials.put(a.credential(), a.BECAUSE))
+    for counter, expected in zip(said, believed, strict=True):
+        assert (
+            await ledger.write(lambda tx, c=counter: tx.credentials.accept_counter("cred-1", c)) is expected
+        )
+
+
+@pytest.mark.requirement("F11")
+async def test_an_account_is_linked_to_one_person_for_good(ledger: Ledger) -> None:
+    await ledger.write(lambda tx: tx.identities.put(a.identity(), a.BECAUSE))
+    with pytest.raises(LinkedElsewhere):
+        await ledger.write(lambda tx: tx.identities.put(a.identity(person="bo", revoked_at=None), a.BECAUSE))
+    found = await ledger.read(lambda tx: tx.identities.find(Provider.GITHUB, "583231"))
+    assert found == a.identity()
+    assert await ledger.read(lambda tx: tx.identities.of("ada")) == []  # revoked
+    await ledger.write(lambda tx: tx.identities.put(a.identity(revoked_at=None), a.BECAUSE))
+    assert [i.id for i in await ledger.read(lambda tx: tx.identities.of("ada"))] == [a.identity().id]
+    assert [i.id for i in await ledger.read(lambda tx: tx.identities.all())] == [a.identity().id]
 
 
 async def test_one_code_never_counts_twice(ledger: Ledger) -> None:

@@ -3,9 +3,10 @@
 import asyncio
 import io
 import json
+import logging
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ import pytest
 from aiohttp import web
 from pydantic import SecretStr
 
+from bot import logs
 from bot.adapters.deployers import PolicyDeployers
 from bot.cli.policy import load_policy
 from bot.domain.artifact import RegistryAnswer, RegistryWord
@@ -29,6 +31,7 @@ from handlers.http.app import build_http
 from handlers.http.context import HttpContext
 from storage import schema
 from storage.ledger import Ledger
+from tests.handlers.http.mfa_site import Site, open_site
 
 TOKEN = "ci-token-0123456789abcdef"
 POLICY = Path(__file__).resolve().parents[3] / "examples" / "readiness" / "policy.yaml"
@@ -245,3 +248,29 @@ async def served(
 def good() -> Any:
     """Makes a good statement, changed."""
     return statement
+
+
+@pytest.fixture
+def database(tmp_path: Path, empty_ledger: Path) -> str:
+    """The address of a ledger in which nothing has happened yet."""
+    return f"sqlite:///{shutil.copy(empty_ledger, tmp_path / 'ledger.db')}"
+
+
+@pytest.fixture
+async def site(database: str) -> AsyncIterator[Site]:
+    """Our pages over that ledger."""
+    site = await open_site(database)
+    yield site
+    await site.close()
+
+
+@pytest.fixture
+def logged() -> Iterator[io.StringIO]:
+    """What the product logs, as it would stand on standard error."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    stream = io.StringIO()
+    logs.configure(stream=stream)
+    yield stream
+    root.handlers[:] = handlers
+    root.setLevel(level)

@@ -2,27 +2,11 @@
 
 import io
 import json
-import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from bot import logs
-
 TOKEN = "ci-token-0123456789abcdef"
-
-
-@pytest.fixture
-def logged() -> Iterator[io.StringIO]:
-    """What the product logs, as it would stand on standard error."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    stream = io.StringIO()
-    logs.configure(stream=stream)
-    yield stream
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 def lines(stream: io.StringIO) -> list[dict[str, Any]]:

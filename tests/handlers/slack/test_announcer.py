@@ -57,7 +57,10 @@ def test_every_kind_that_the_flows_owe_has_an_announcement(announcer: Announcer)
     port: AnnouncerPort = announcer
     source = "".join(path.read_text() for path in FLOWS.glob("*.py"))
     kinds = set(
-        re.findall(r'"((?:request|incident|approver|security|policy|freeze)-[a-z]+|announcement)"', source)
+        re.findall(
+            r'"((?:request|incident|approver|security|policy|freeze|factor|rollback|withdrawal|reminder)-[a-z]+|announcement)"',
+            source,
+        )
     )
     kinds = {
         k

@@ -56,7 +56,13 @@ BAD_INPUT = [
     ("stauts", "/deploy has no “stauts”. Did you mean /deploy status?"),
     ("xyzzy", "/deploy has no “xyzzy”. /deploy help lists what there is."),
     ("stop-all", "/deploy stop-all is not available in this version."),
-    ("rollback checkout production", "/deploy rollback is not available in this version."),
+    ("rollback checkout", "The environment is missing. Write /deploy rollback SERVICE ENVIRONMENT"),
+    ("rollback checkout moon INC-9", "There is no environment “moon”"),
+    ("rollback checkout production because", "names the incident that it answers"),
+    ("rollback checkout production INC-9 to= because", "“to=” has nothing after it"),
+    ("rollback checkout production INC-9 to=a to=b", "“to=” stands twice"),
+    ("withdraw", "Say which request: /deploy withdraw ID"),
+    ("withdraw 404 INC-9", "There is no request DEP-404."),
 ]
 
 

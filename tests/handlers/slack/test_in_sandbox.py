@@ -156,7 +156,7 @@ async def test_from_the_form_to_an_approval_and_a_rejection(stage: Stage) -> Non
     assert (await people.submit(ADA, {"code": "999999"})).errors == {}
     await stage.settle("DEP-1")
     root, note = await people.messages("deployments", thread_ts=card["ts"])
-    assert "platform-lead: ada (totp)" in people.text_of(root)
+    assert "signed*  platform-lead: ada" in people.text_of(root)
     assert "ada approved, with a second factor (totp)." in people.text_of(note)
 
     await people.click(BO, action_id="request_reject", channel="deployments", ts=card["ts"])

@@ -13,6 +13,7 @@ from bot.domain.evidence import Evidence, EvidenceKind
 from bot.domain.fingerprint import short
 from bot.domain.outcome import Status
 from bot.domain.quorum import Quorum, SeatHeld
+from bot.flows.shown import Uncounted
 from bot.policy import Policy
 from handlers.slack.request_card import render
 from tests.handlers.slack.examples import (
@@ -90,7 +91,18 @@ def test_the_fingerprint_can_be_compared(policy: Policy) -> None:
 
 
 def test_seats_say_who_holds_them_and_what_is_empty(policy: Policy) -> None:
-    assert "Seats  ✓ platform-lead: ada (totp) · ○ release-manager: empty" in text_of(render(view(), policy))
+    text = text_of(render(view(), policy))
+    assert "✓ *1 of 2 signed*  platform-lead: ada\n○ *to sign*  release-manager\n" in text
+
+
+def test_equal_seats_are_counted_and_held_ones_stand_apart(policy: Policy) -> None:
+    roles = ("approver",)
+    seats = (SeatHeld(roles, "ada"), SeatHeld(roles), SeatHeld(roles), SeatHeld(("security",)))
+    shown = view(
+        quorum=Quorum(seats=seats, people=1, minimum=5), could_fill=((), ("bo", "cy"), ("bo", "cy"), ("vic",))
+    )
+    text = text_of(render(shown, policy))
+    assert "✓ *1 of 5 signed*  approver: ada\n○ *to sign*  approver ×2 (bo, cy) · security (vic)\n" in text
 
 
 def test_a_signature_that_is_being_checked_is_shown_as_that(policy: Policy) -> None:
@@ -115,6 +127,62 @@ def test_nobody_who_can_act_is_said(policy: Policy) -> None:
     assert "Nobody whom the policy names can fill what is empty" in text_of(
         render(view(could_sign=()), policy)
     )
+
+
+@pytest.mark.requirement("P7")
+def test_where_different_people_could_fill_the_empty_seats_each_names_its_own(policy: Policy) -> None:
+    seats = (SeatHeld(("platform-lead",)), SeatHeld(("release-manager",)))
+    shown = view(
+        approvals=(),
+        quorum=Quorum(seats=seats, people=0, minimum=2),
+        could_fill=(("ada",), ("bo", "cy", "p1", "p2", "p3")),
+    )
+    text = text_of(render(shown, policy))
+    assert "○ *to sign*  platform-lead (ada) · release-manager (bo, cy, p1 and 2 more)" in text
+
+
+def test_a_seat_shows_the_role_by_which_it_is_held(policy: Policy) -> None:
+    seats = (SeatHeld(("vp", "platform-lead"), "ada"), SeatHeld(("release-manager",)))
+    mine = replace(signed("ada"), roles=("platform-lead",))
+    text = text_of(render(view(approvals=(mine,), quorum=Quorum(seats=seats, people=1, minimum=2)), policy))
+    assert "✓ *1 of 2 signed*  platform-lead: ada\n" in text
+
+
+@pytest.mark.requirement("P7")
+def test_a_click_that_did_not_count_says_why_and_as_text(policy: Policy) -> None:
+    silent = {"silent": [{"source": "github_team acme/<!here>", "code": "timeout"}]}
+    clicks = (
+        Uncounted(person="bo", code="not-answered", facts=silent),  # type: ignore[arg-type]
+        Uncounted(person="cy", code="commit-author", facts={}),
+        Uncounted(person="lin", code="no-seat", facts={}),
+    )
+    text = text_of(render(view(uncounted=clicks), policy))
+    assert "Not counted  bo: GitHub did not answer about acme/&lt;!here&gt; (timed out)" in text
+    assert "they can press Approve again · cy: wrote commits in it · and 1 more click" in text
+
+
+def test_a_source_that_is_silent_is_said_where_people_are_called(policy: Policy) -> None:
+    silent = (("github_team acme/leads", "timeout"),)
+    text = text_of(render(view(silent=silent), policy))
+    assert "<@U03BO> can approve · GitHub did not answer about acme/leads (timed out), so others may" in text
+    text = text_of(render(view(silent=silent, could_sign=()), policy))
+    assert "Nobody is known to be able to approve: GitHub did not answer about acme/leads (timed out)" in text
+
+
+def test_with_all_that_can_be_said_about_people_it_still_fits(policy: Policy) -> None:
+    seats = tuple(SeatHeld((f"role-{n}" * 8,)) for n in range(8))
+    clicks = tuple(Uncounted(person="bo" * 30, code="x" * 200, facts={}) for _ in range(9))
+    crowded = view(
+        request(readiness=BLOCKED, reason="r" * 900),
+        quorum=Quorum(seats=seats, people=0, minimum=8),
+        could_fill=tuple(tuple(f"{n}-{m}" * 20 for m in range(9)) for n in range(8)),
+        could_sign=tuple(f"p{n}" * 30 for n in range(40)),
+        silent=(("github_team " + "a" * 39 + "/" + "b" * 90, "timeout"),),
+        uncounted=clicks,
+    )
+    shown = render(crowded, policy)
+    accepted_by_slack(shown)
+    assert len(lines_of(shown)) <= 12
 
 
 def test_what_is_blocked_is_held_and_comes_first(policy: Policy) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import JsonValue
 
 from bot.domain.outcome import GateOutcome, Status
-from bot.gates import GATES
+from bot.gates import GATES, PREVIOUS_VERSION
 from handlers.wording.gates import ANY_GATE, SENTENCES, SIGNS, WORDS, line
 from tests.handlers.slack.examples import BLOCKED, CLOSED, HOUR, NOW, PASSED, VULNERABLE, ago, gate
 
@@ -36,7 +36,7 @@ def codes_of(path: Path) -> set[str]:
 
 def every_code() -> list[tuple[str, str]]:
     found = []
-    for name in GATES:
+    for name in (*GATES, PREVIOUS_VERSION.name):
         codes = codes_of(FOLDER / f"{name.replace('-', '_')}.py")
         codes |= VERDICTS if name == "calendar" else set()
         codes |= (

@@ -29,7 +29,7 @@ def raised() -> set[str]:
 
 
 def test_the_source_is_searched() -> None:
-    assert {"own-request", "unknown-service", "wrong-code", "unknown-key"} <= raised()
+    assert {"own-request", "unknown-service", "bad-code", "unknown-key"} <= raised()
 
 
 def test_every_code_that_is_raised_has_a_sentence() -> None:

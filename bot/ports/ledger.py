@@ -1,4 +1,4 @@
-"""What flows need from outside, as Protocols; adapters, storage and handlers implement them."""
+"""What flows need of the ledger: records whose changes are audited, and one transaction around all of them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -7,28 +7,21 @@ from typing import Protocol, TypeVar
 from pydantic import JsonValue
 
 from bot.domain.approval import Approval
-from bot.domain.artifact import RegistryAnswer
 from bot.domain.audit import Entry, Fact
 from bot.domain.change_request import ChangeRequest, RequestState
-from bot.domain.deployment import Run, RunResult
-from bot.domain.environment import EnvironmentState, MonitorState, Reading
+from bot.domain.deployment import Run
+from bot.domain.environment import EnvironmentState, MonitorState
 from bot.domain.evidence import Evidence
 from bot.domain.feed import FeedState
 from bot.domain.freeze import Freeze
+from bot.domain.identity import Identity, Provider
 from bot.domain.incident import Incident
 from bot.domain.owed import Claimed, Delivery, Timer
-from bot.domain.second_factor import Credential
-from bot.policy import Monitor, Policy
+from bot.domain.second_factor import Challenge, Credential, Intent
 
 T = TypeVar("T")
 R = TypeVar("R")
 Place = Mapping[str, JsonValue]
-
-
-class Clock(Protocol):
-    """The only source of the time; aware, in UTC."""
-
-    def now(self) -> datetime: ...
 
 
 class Records(Protocol[R]):
@@ -106,13 +99,58 @@ class Feeds(Protocol):
 
 
 class Credentials(Records[Credential], Protocol):
-    def of(self, person: str) -> list[Credential]: ...
+    def of(self, person: str) -> list[Credential]:
+        """What is enrolled and not revoked, pending ones included, oldest first."""
+        ...
+
+    def by_passkey(self, credential_id: str) -> Credential | None:
+        """Whoever's passkey this is, revoked or not: one credential belongs to one person for good."""
+        ...
+
     def accept_step(self, credential: str, step: int) -> bool:
         """Compare-and-set the last accepted TOTP step; False where it was used already."""
         ...
 
+    def accept_counter(self, credential: str, counter: int) -> bool:
+        """Compare-and-set a passkey's signature counter. False where it did not grow (a copy exists); passkeys that
+        count nothing always say 0, and are believed as long as they always said 0."""
+        ...
+
     def failures_since(self, person: str, since: datetime) -> int: ...
-    def note_failure(self, person: str, at: datetime) -> None: ...
+    def failures_from(self, address: str, since: datetime) -> int: ...
+    def note_failure(self, person: str, at: datetime, *, address: str | None = None) -> None: ...
+
+
+class Identities(Records[Identity], Protocol):
+    """Linked accounts. `put` of an account that is another person's raises: it is linked for good."""
+
+    def of(self, person: str) -> list[Identity]:
+        """Links in force, by provider."""
+        ...
+
+    def find(self, provider: Provider, subject: str) -> Identity | None:
+        """The link of this account, in force or not: whose it is, and was."""
+        ...
+
+    def all(self) -> list[Identity]:
+        """Every link in force."""
+        ...
+
+
+class Intents(Protocol):
+    """Clicks that wait for their second factor, and the challenges of each. Not audited: what they lead to is."""
+
+    def get(self, id: str) -> Intent | None: ...  # noqa: A002
+    def put(self, intent: Intent) -> None: ...
+    def use(self, id: str, at: datetime) -> bool:  # noqa: A002
+        """Mark it used; False where it was used already."""
+        ...
+
+    def ask(self, challenge: Challenge) -> None: ...
+    def challenge(self, id: str) -> Challenge | None: ...  # noqa: A002
+    def consume(self, id: str, at: datetime) -> Challenge | None:  # noqa: A002
+        """Consume a challenge: it is returned to the first who asks, while it lasts; None to everybody else."""
+        ...
 
 
 class Trail(Protocol):
@@ -146,6 +184,10 @@ class Transaction(Protocol):
     def incidents(self) -> Incidents: ...
     @property
     def credentials(self) -> Credentials: ...
+    @property
+    def identities(self) -> Identities: ...
+    @property
+    def intents(self) -> Intents: ...
     @property
     def freezes(self) -> Freezes: ...
     @property
@@ -186,80 +228,3 @@ class Owed(Protocol[R]):
     async def finish(self, claimed: Claimed[R]) -> None: ...
     async def put_off(self, claimed: Claimed[R], *, until: datetime, code: str) -> None: ...
     async def next_due(self) -> datetime | None: ...
-
-
-class Registry(Protocol):
-    """An OCI registry; never raises: what goes wrong is in the answer."""
-
-    async def resolve(self, image: str, reference: str) -> RegistryAnswer: ...
-
-
-class Deployer(Protocol):
-    """Starts a rollout, and shifts it to its run's next step (`Run.aim`, per cent of the traffic).
-
-    `look_up` tells what came of a call that may have been made before a crash.
-    """
-
-    async def start(self, run: Run) -> RunResult: ...
-    async def shift(self, run: Run) -> RunResult: ...
-    async def look_up(self, run: Run) -> RunResult | None: ...
-    def rollback_command(
-        self, service: str, environment: str, tag: str, digest: str | None
-    ) -> str | None: ...
-
-
-class Deployers(Protocol):
-    """The deployer of a service."""
-
-    def of(self, service: str) -> Deployer | None: ...
-
-
-class Prober(Protocol):
-    """Takes one reading of one monitor; never raises, and never takes longer than the monitor's time limit."""
-
-    async def read(self, environment: str, monitor: Monitor) -> Reading: ...
-
-
-class Seal(Protocol):
-    """Encrypts second-factor secrets under the setting's key."""
-
-    def close(self, secret: bytes, *, purpose: str) -> str: ...
-    def open(self, sealed: str, *, purpose: str) -> bytes: ...
-
-
-class CodeCheck(Protocol):
-    """Reads a time-based code: the step it belongs to, or None where it is wrong."""
-
-    def step(self, credential: Credential, code: str, at: datetime) -> int | None: ...
-
-
-class Announcer(Protocol):
-    """Turns a delivery into a message, rendered from the state at the moment of sending."""
-
-    async def announce(self, delivery: Delivery) -> None:
-        """Raises `Later` when it should be tried again, `Undeliverable` when that is pointless."""
-        ...
-
-
-class Later(Exception):  # noqa: N818
-    """Try again, no sooner than `after_seconds` from now."""
-
-    def __init__(self, code: str, after_seconds: float | None = None) -> None:
-        super().__init__(code)
-        self.code = code
-        self.after_seconds = after_seconds
-
-
-class Undeliverable(Exception):  # noqa: N818
-    """It will not arrive however often it is tried; `code` says why."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
-
-
-class PolicyInForce(Protocol):
-    """The policy that is in force now; a reload replaces it whole."""
-
-    @property
-    def policy(self) -> Policy: ...
