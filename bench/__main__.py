@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench import calendar
+from bench import approval, calendar
 from bench.cores import two_cores
 from bench.figures import Figure, table
 from bench.processes import Failed, server
@@ -17,7 +17,7 @@ from bench.starting import help_time, ready_time
 
 RESULTS = Path(__file__).with_name("results.json")
 CALENDAR = "calendar"
-OF_THE_BOT = ("deploy-request-throughput", "deploy-request-latency", "help", "ready")
+OF_THE_BOT = ("deploy-request-throughput", "deploy-request-latency", "approval", "help", "ready")
 NAMES = (*OF_THE_BOT, CALENDAR)
 
 
@@ -48,11 +48,14 @@ def of_the_bot(
             seconds=1.0 if options.quick else 4.0,
             latency_seconds=4.0 if options.quick else 20.0,
         )
+        people = 20 if options.quick else 60  # each signs four times
+        approvals = approval.Plan(folder=folder, product=plan.product, rounds=plan.rounds, people=people)
         benchmarks: dict[str, Callable[[], list[Figure]]] = {
             OF_THE_BOT[0]: lambda: throughput(plan),
             OF_THE_BOT[1]: lambda: latency(plan),
-            OF_THE_BOT[2]: lambda: [help_time(folder, 20 if options.quick else 40)],
-            OF_THE_BOT[3]: lambda: [ready_time(folder, plan.product, max(plan.rounds, 7))],
+            OF_THE_BOT[2]: lambda: approval.figures(approvals),
+            OF_THE_BOT[3]: lambda: [help_time(folder, 20 if options.quick else 40)],
+            OF_THE_BOT[4]: lambda: [ready_time(folder, plan.product, max(plan.rounds, 7))],
         }
         figures: list[Figure] = []
         for name in wanted:

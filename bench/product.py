@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from bench.processes import ROOT, Started, once, server
 EXAMPLE = ROOT / "examples" / "readiness"
 SAMPLE_WORLD = "127.0.0.1:8071"  # where the example's policy expects registry and service
 DATABASE = "portcullis.db"
+ENVIRONMENTS = 3  # of the example's policy, all of them watched
 CONSOLE_SCRIPT = str(Path(sys.executable).with_name("portcullis"))
 
 
@@ -61,6 +63,15 @@ class Product:
         """The bot, until it is left."""
         with server([sys.executable, "-m", "bot", "run"], folder, core, self.settings()) as started:
             yield started
+
+
+def quiet(folder: Path) -> bool:
+    """Whether a bot has seen every environment and has nothing to do: what opens at its start is over."""
+    with closing(sqlite3.connect(f"file:{folder / DATABASE}?mode=ro", uri=True)) as connection:
+        (seen,) = connection.execute("SELECT count(*) FROM environments").fetchone()
+        soon = (time.time_ns() // 1000) + 1_000_000
+        (due,) = connection.execute("SELECT count(*) FROM timers WHERE due_at <= ?", (soon,)).fetchone()
+    return bool(seen >= ENVIRONMENTS and not due)
 
 
 def judged(folder: Path) -> tuple[int, int]:
