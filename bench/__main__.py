@@ -48,7 +48,7 @@ def of_the_bot(
             seconds=1.0 if options.quick else 4.0,
             latency_seconds=4.0 if options.quick else 20.0,
         )
-        people = 20 if options.quick else 60  # each signs four times
+        people = 20 if options.quick else 30  # each signs four times
         approvals = approval.Plan(folder=folder, product=plan.product, rounds=plan.rounds, people=people)
         benchmarks: dict[str, Callable[[], list[Figure]]] = {
             OF_THE_BOT[0]: lambda: throughput(plan),

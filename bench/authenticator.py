@@ -27,6 +27,11 @@ class Authenticator:
         """One with a fresh key."""
         return cls(SoftAuthenticator(origin, synced=True))
 
+    @property
+    def origin(self) -> str:
+        """The page that it signs for."""
+        return self.passkey.origin
+
     @classmethod
     def of(cls, origin: str, pem: bytes) -> "Authenticator":
         """The one whose key was written by `pem`. Raises ValueError for another kind of key."""
