@@ -16,16 +16,11 @@ from bot.adapters.github_authors import authors_of
 from bot.adapters.github_calls import NOT_FOUND, PER_PAGE, Calls, NotThere, translated
 from bot.adapters.github_shapes import ACCOUNTS, Account, Commit, Comparison, Tree
 from bot.adapters.github_trees import contents, touched
-from bot.domain.repository import Changes, Owners, RepositoryError
+from bot.domain.repository import CODEOWNERS, Changes, Owners, RepositoryError
 from bot.ports import Clock
 
 MOST_MEMBERS: Final = 5_000
 MOST_COMMITS: Final = 2_000
-CODEOWNERS: Final = (
-    ".github/CODEOWNERS",
-    "CODEOWNERS",
-    "docs/CODEOWNERS",
-)  # the first that is there, and no other
 _FILES_OF_A_COMPARISON: Final = 300  # GitHub tells no more, and not that there are more
 _NAME: Final = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9._-]{1,100}"
 _TWO_NAMES: Final = re.compile(rf"{_NAME}/{_NAME}")

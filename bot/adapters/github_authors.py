@@ -6,15 +6,12 @@ from dataclasses import replace
 from typing import Final
 
 from bot.adapters.github_shapes import Account, Commit
-from bot.domain.repository import Author
+from bot.domain.repository import Author, no_reply
 
 _LINES: Final = re.compile(r"\r\n|\r|\n")
 _TRAILER: Final = re.compile(r"[A-Za-z0-9-]+[ \t]*:.*|[ \t]+\S.*")  # or what continues the line before
 _CO_AUTHOR: Final = re.compile(r"co-authored-by[ \t]*:(.*)", re.IGNORECASE)
 _ADDRESS: Final = re.compile(r"<[ \t]*([^<>\s@]+@[^<>\s@]+)[ \t]*>|^[ \t]*([^<>\s@]+@[^<>\s@]+)[ \t]*$")
-_NO_REPLY: Final = re.compile(
-    r"(?:(?P<id>[1-9][0-9]{0,18})\+)?(?P<login>[^+@\s]+)@users\.noreply\.[a-z0-9.-]+"
-)
 _WEB_FLOW: Final = "web-flow"
 _WEB_FLOW_ADDRESS: Final = "noreply@github.com"
 
@@ -78,12 +75,12 @@ def _by(account: Account | None, address: str | None) -> list[Author]:
     writes it into a commit can only keep one more person from approving that commit.
     """
     email = address.strip().lower() or None if address else None
-    no_reply = _NO_REPLY.fullmatch(email) if email else None
+    private = no_reply(email) if email else None
     if account is not None:
         return [Author(account=str(account.id), login=account.login.lower(), email=email)]
-    if no_reply:
-        login = None if no_reply["id"] else no_reply["login"]
-        return [Author(account=no_reply["id"], login=login, email=email, placed=False)]
+    if private is not None:
+        account_id, login = private
+        return [Author(account=account_id, login=None if account_id else login, email=email, placed=False)]
     return [Author(email=email, placed=False)] if email else []
 
 

@@ -1,6 +1,19 @@
 """What a source repository tells of a change: its commits, who wrote them, and the files it touches."""
 
+import re
 from dataclasses import dataclass
+from typing import Final
+
+CODEOWNERS: Final = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
+"""Where the file may stand; the first place that has one counts."""
+_NO_REPLY: Final = re.compile(r"(?:([1-9][0-9]{0,18})\+)?([^+@\s]+)@users\.noreply\.[a-z0-9.-]+")
+
+
+def no_reply(address: str) -> tuple[str | None, str] | None:
+    """The account's id, where it is there, and its login of that day, in GitHub's address (in lower case) for whoever
+    keeps their own to themselves; None for any other address."""
+    found = _NO_REPLY.fullmatch(address)
+    return None if found is None else (found[1], found[2])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

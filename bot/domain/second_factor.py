@@ -9,6 +9,7 @@ from typing import Final
 from pydantic import JsonValue
 
 from bot.domain.canonical import canonical, sha256
+from bot.domain.change_request import Actor
 
 
 class Method(StrEnum):
@@ -89,6 +90,17 @@ class Intent:
     fingerprint: str | None = None
     subject: str | None = None  # the person or credential that it is about
     words: str | None = None  # the reason given in Slack
+
+    @property
+    def actor(self) -> Actor:
+        """Whoever clicked."""
+        return Actor(via=self.via, person=self.person)
+
+    @property
+    def about(self) -> str:
+        """The subject under which the trail tells of it: its request, or the person's own factors."""
+        return f"person/{self.person}" if self.request is None else f"request/{self.request}"
+
     used_at: datetime | None = None
 
     def __post_init__(self) -> None:

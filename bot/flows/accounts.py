@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bot.domain.identity import Identity, Provider
-from bot.domain.repository import Author
+from bot.domain.repository import Author, no_reply
 from bot.policy import Person, Policy
 from bot.ports import Transaction
 
 CHANGED_HANDS: Final = "login-changed-hands"
 """The directory names an account that is another one by now, or another person's: who is meant is not sure."""
-_NO_REPLY: Final = re.compile(r"(?:([1-9][0-9]{0,18})\+)?([^+@\s]+)@users\.noreply\.[a-z0-9.-]+")
 _ADDRESS: Final = re.compile(r"<\s*([^<>\s]+@[^<>\s]+)\s*>")
 
 
@@ -60,10 +59,10 @@ def _marks(words: Iterable[str]) -> Marks:
     names = {word.strip().casefold() for word in words}
     ids = set()
     for name in tuple(names):
-        private = _NO_REPLY.fullmatch(name)
-        if private:  # GitHub's address for whoever keeps their own to themselves
-            names.add(private[2])
-            ids |= {private[1]} - {None}
+        private = no_reply(name)
+        if private is not None:
+            names.add(private[1])
+            ids |= {private[0]} - {None}
     return Marks(frozenset(names - {""}), frozenset(i for i in ids if i))
 
 

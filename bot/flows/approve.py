@@ -1,5 +1,7 @@
 """Sign an approval with a second factor, bound to the fingerprint that the approver was shown (P8 P9)."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -16,7 +18,7 @@ from bot.flows.count import may_fill_a_seat, may_sign_again
 from bot.flows.held_factors import allowed_methods, held_factors
 from bot.flows.intents import open_intent
 from bot.flows.link import known_person, undisputed
-from bot.flows.locks import failed, locked
+from bot.flows.locks import committed, failed, locked
 from bot.flows.stake import held_silent
 from bot.policy import Policy
 from bot.ports import CodeCheck, Ledger, Transaction
@@ -53,11 +55,8 @@ async def openable(ledger: Ledger, policy: Policy, asker: Asker, request_id: str
         _codes(tx, policy, request, actor)
         return request
 
-    try:
+    async with _denials(ledger, policy, asker, request_id):
         return await ledger.read(query)
-    except Refusal as refusal:
-        await _denied(ledger, policy, asker, request_id, refusal)
-        raise
 
 
 async def open_page(ledger: Ledger, policy: Policy, asker: Asker, request_id: str) -> Opened:
@@ -72,11 +71,8 @@ async def open_page(ledger: Ledger, policy: Policy, asker: Asker, request_id: st
         token = open_intent(tx, purpose=Purpose.APPROVE, person=person, asker=asker, request=request)
         return Opened(token=token, request=request, person=person, until=tx.now + INTENT_LASTS)
 
-    try:
+    async with _denials(ledger, policy, asker, request_id):
         return await ledger.write(step)
-    except Refusal as refusal:
-        await _denied(ledger, policy, asker, request_id, refusal)
-        raise
 
 
 DENIALS: Final = frozenset(
@@ -86,6 +82,16 @@ DENIALS: Final = frozenset(
     }
 )  # fmt: skip
 """What an auditor asks about: somebody tried to approve who may not, or not by what they have."""
+
+
+@asynccontextmanager
+async def _denials(ledger: Ledger, policy: Policy, asker: Asker, request_id: str) -> AsyncIterator[None]:
+    """Whatever is refused inside leaves its entry."""
+    try:
+        yield
+    except Refusal as refusal:
+        await _denied(ledger, policy, asker, request_id, refusal)
+        raise
 
 
 async def _denied(ledger: Ledger, policy: Policy, asker: Asker, request_id: str, refusal: Refusal) -> None:
@@ -117,7 +123,7 @@ def check(tx: Transaction, policy: Policy, intent: Intent) -> None:
 def approve_act(tx: Transaction, policy: Policy, intent: Intent, factor: SecondFactor) -> None:
     """Record the signature that a factor on our page stands for; everything is checked again. Raises Refusal."""
     request = _bound(tx, policy, intent, lock=True)
-    _write(tx, request, Actor(via=intent.via, person=intent.person), factor)
+    _write(tx, request, intent.actor, factor)
 
 
 async def sign(ledger: Ledger, policy: Policy, check: CodeCheck, signature: Signature) -> None:
@@ -145,13 +151,8 @@ async def sign(ledger: Ledger, policy: Policy, check: CodeCheck, signature: Sign
         tx.remember(signature.key, request.id)
         return None
 
-    try:
-        refused = await ledger.write(step)
-    except Refusal as refusal:
-        await _denied(ledger, policy, signature.asker, signature.request, refusal)
-        raise
-    if refused is not None:
-        raise refused
+    async with _denials(ledger, policy, signature.asker, signature.request):
+        await committed(ledger, step)
 
 
 def signable(

@@ -11,7 +11,7 @@ from bot.flows.held_factors import HeldFactors, allowed_methods, environment_of,
 from bot.flows.inquire import RequestView, view_of
 from bot.flows.intents import ask_challenge, intent_of
 from bot.flows.link import person_of_slack, undisputed
-from bot.flows.locks import locked
+from bot.flows.locks import committed, locked
 from bot.policy import Policy
 from bot.ports import Ledger, Transaction
 
@@ -157,7 +157,4 @@ async def consume(ledger: Ledger, token: str, challenge_id: str, method: Method,
             return Refusal("challenge-over", {"request": intent.request})
         return Asked(challenge=taken, intent=intent)
 
-    asked = await ledger.write(step)
-    if isinstance(asked, Refusal):
-        raise asked
-    return asked
+    return await committed(ledger, step)

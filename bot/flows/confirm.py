@@ -11,7 +11,6 @@ from bot.domain.refusal import Refusal
 from bot.domain.second_factor import INTENT_LASTS, Credential, Intent, Purpose
 from bot.flows.administrators import act_as_administrator, settled
 from bot.flows.asking import Asker, known
-from bot.flows.enroll_proof import actor_of
 from bot.flows.factor_notes import named, tell
 from bot.flows.held_factors import held_factors
 from bot.flows.intents import open_intent
@@ -78,7 +77,7 @@ def confirm_act(tx: Transaction, policy: Policy, intent: Intent, factor: SecondF
         "credential": factor.credential,
         "evidence": dict(factor.evidence),
     }
-    tx.credentials.put(confirmed, Fact(type="credential.confirmed", by=actor_of(intent), facts=facts))
+    tx.credentials.put(confirmed, Fact(type="credential.confirmed", by=intent.actor, facts=facts))
     tell(tx, policy, confirmed.person, "confirmed", by=intent.person, **named(confirmed))
 
 

@@ -21,7 +21,6 @@ from bot.flows.enroll_proof import (
     Proof,
     ProvedBy,
     Visit,
-    actor_of,
     enrolling,
     need_proof,
     proof_of,
@@ -164,7 +163,7 @@ def keep(tx: Transaction, policy: Policy, intent: Intent, visit: Visit, fresh: F
     link_soon(tx, policy, intent.person)
     facts = {"proved_by": proof.kind.value, **proof.facts}
     trusted_host = proof.kind is ProvedBy.CODE
-    return _enrolled(tx, policy, intent.person, actor_of(intent), fresh, facts, by_host=trusted_host)
+    return _enrolled(tx, policy, intent.person, intent.actor, fresh, facts, by_host=trusted_host)
 
 
 async def enroll_totp(
@@ -235,7 +234,7 @@ def _again(tx: Transaction, policy: Policy) -> bool:
 
 def _link(tx: Transaction, intent: Intent, proof: Proof) -> None:
     """Slack always, the login where it was the proof. Raises Refusal."""
-    actor = actor_of(intent)
+    actor = intent.actor
     where, _, account = intent.via.partition(":")
     if where == Provider.SLACK.value:
         user = account.partition("/")[2]

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from bot.domain.refusal import Refusal
 from bot.domain.second_factor import Credential, Intent, Method
 from bot.flows.enroll import Fresh, factor_name, keep, methods_offered, room_for
-from bot.flows.enroll_proof import Visit, actor_of, enrolling, need_proof
-from bot.flows.locks import failed
+from bot.flows.enroll_proof import Visit, enrolling, need_proof
+from bot.flows.locks import committed, failed_at
 from bot.flows.offers import ask_offer, offered, take_offer
 from bot.policy import Policy
 from bot.ports import CodeSecrets, Factors, Ledger, NewSecret, Transaction
@@ -56,23 +56,14 @@ async def keep_app(
         fresh = Fresh(method=Method.TOTP, sealed=str(sealed), name=factor_name(name))
         number = factors.codes.step(_trial(intent, fresh, tx), code, tx.now)
         if number is None:
-            return failed(
-                tx,
-                by=actor_of(intent),
-                address=visit.address,
-                code="wrong-code",
-                method=Method.TOTP.value,
-                subject=f"person/{intent.person}",
-            )
+            method = Method.TOTP.value
+            return failed_at(tx, intent, address=visit.address, code="wrong-code", method=method)
         take_offer(tx, intent, CREATION, challenge_id)
         kept = keep(tx, policy, intent, visit, fresh)
         tx.credentials.accept_step(kept.id, number)  # it enrolled, and does nothing else
         return kept
 
-    kept = await ledger.write(step)
-    if isinstance(kept, Refusal):
-        raise kept
-    return kept
+    return await committed(ledger, step)
 
 
 def _trial(intent: Intent, fresh: Fresh, tx: Transaction) -> Credential:

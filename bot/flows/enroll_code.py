@@ -12,8 +12,8 @@ from bot.domain.change_request import Actor
 from bot.domain.refusal import Refusal
 from bot.flows.administrators import somebody_confirms
 from bot.flows.asking import known
-from bot.flows.enroll_proof import CODE, ProvedBy, actor_of, enrolling, keep_proof, void_before
-from bot.flows.locks import failed, locked
+from bot.flows.enroll_proof import CODE, ProvedBy, enrolling, keep_proof, void_before
+from bot.flows.locks import committed, failed_at, locked
 from bot.flows.reset import nothing_enrolled
 from bot.policy import Policy
 from bot.ports import Ledger, Place, Transaction
@@ -70,21 +70,12 @@ async def proved_by_code(
         kept = tx.place(_subject(intent.person), CODE)
         issuer = _fits(tx, intent.person, kept, typed)
         if issuer is None:
-            return failed(
-                tx,
-                by=actor_of(intent),
-                address=address,
-                code="wrong-enrolment-code",
-                method=_METHOD,
-                subject=_subject(intent.person),
-            )
+            return failed_at(tx, intent, address=address, code="wrong-enrolment-code", method=_METHOD)
         tx.put_place(_subject(intent.person), CODE, {})
         keep_proof(tx, intent, ProvedBy.CODE, browser=browser, facts={"issued_by": issuer})
         return None
 
-    refused = await ledger.write(step)
-    if refused is not None:
-        raise refused
+    await committed(ledger, step)
 
 
 def _fits(tx: Transaction, person: str, kept: Place | None, typed: str) -> str | None:

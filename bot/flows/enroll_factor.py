@@ -1,6 +1,6 @@
 """A second factor that the person has already as the proof behind an enrolment, or behind a removal (P8)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from pydantic import JsonValue
 
@@ -9,10 +9,10 @@ from bot.domain.refusal import Refusal
 from bot.domain.second_factor import Credential, Intent, Method, challenge_facts
 from bot.flows.approve import take_code
 from bot.flows.challenges import Asked, consume
-from bot.flows.enroll_proof import ProvedBy, actor_of, enrolling, keep_proof
+from bot.flows.enroll_proof import ProvedBy, enrolling, keep_proof
 from bot.flows.held_factors import held_factors
 from bot.flows.intents import ask_challenge
-from bot.flows.locks import failed, locked
+from bot.flows.locks import committed, failed_at, locked
 from bot.policy import Policy
 from bot.ports import Factors, Ledger, PasskeyRefused, Transaction
 
@@ -63,13 +63,13 @@ async def proved_by_passkey(
             return _failed(tx, asked, "passkey-not-yours", address)
         if not tx.credentials.accept_counter(credential.id, asserted.counter):
             facts: dict[str, JsonValue] = {"credential": credential.id, "counter": asserted.counter}
-            fact = Fact(type="factor.counter", by=actor_of(intent), facts=facts)
+            fact = Fact(type="factor.counter", by=intent.actor, facts=facts)
             tx.trail.record(fact, subject=f"person/{intent.person}")
             return _failed(tx, asked, "passkey-copied", address)
         _keep(tx, asked, intent, credential, asserted.evidence, browser)
         return None
 
-    await _done(ledger, step)
+    await committed(ledger, step)
 
 
 async def proved_by_app(
@@ -96,7 +96,7 @@ async def proved_by_app(
         _keep(tx, asked, intent, credential, {"step": number}, browser)
         return None
 
-    await _done(ledger, step)
+    await committed(ledger, step)
 
 
 def _own(tx: Transaction, intent: Intent, credential_id: JsonValue) -> Credential | None:
@@ -120,22 +120,9 @@ def _keep(
     keep_proof(tx, intent, ProvedBy.FACTOR, browser=browser, facts=facts)
 
 
-async def _done(ledger: Ledger, step: Callable[[Transaction], Refusal | None]) -> None:
-    refused = await ledger.write(step)
-    if refused is not None:
-        raise refused
-
-
 async def _fail(ledger: Ledger, asked: Asked, code: str, address: str) -> Refusal:
     return await ledger.write(lambda tx: _failed(tx, asked, code, address))
 
 
 def _failed(tx: Transaction, asked: Asked, code: str, address: str) -> Refusal:
-    return failed(
-        tx,
-        by=actor_of(asked.intent),
-        address=address,
-        code=code,
-        method=asked.challenge.method,
-        subject=f"person/{asked.intent.person}",
-    )
+    return failed_at(tx, asked.intent, address=address, code=code, method=asked.challenge.method)

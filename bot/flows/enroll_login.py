@@ -6,9 +6,9 @@ from bot.domain.identity import Provider
 from bot.domain.refusal import Refusal
 from bot.domain.second_factor import Intent, Method, Purpose
 from bot.flows.challenges import FRESH, consume
-from bot.flows.enroll_proof import ProvedBy, actor_of, enrolling, keep_proof
+from bot.flows.enroll_proof import ProvedBy, enrolling, keep_proof
 from bot.flows.link import linked, login_fits
-from bot.flows.locks import failed
+from bot.flows.locks import committed, failed_at
 from bot.policy import Policy
 from bot.ports import Ledger, LoggedIn, Transaction
 
@@ -36,14 +36,7 @@ async def proved_by_login(
         intent = enrolling(tx, policy, token)
         wrong = _wrong(tx, policy, intent, logged_in)
         if wrong is not None:
-            return failed(
-                tx,
-                by=actor_of(intent),
-                address=address,
-                code=wrong,
-                method=Method.OIDC.value,
-                subject=f"person/{intent.person}",
-            )
+            return failed_at(tx, intent, address=address, code=wrong, method=Method.OIDC.value)
         facts: dict[str, JsonValue] = {
             "subject": logged_in.subject,
             "label": logged_in.label,
@@ -55,9 +48,7 @@ async def proved_by_login(
         keep_proof(tx, intent, ProvedBy.LOGIN, browser=browser, facts=facts)
         return None
 
-    refused = await ledger.write(step)
-    if refused is not None:
-        raise refused
+    await committed(ledger, step)
 
 
 def _wrong(tx: Transaction, policy: Policy, intent: Intent, logged_in: LoggedIn) -> str | None:

@@ -8,8 +8,8 @@ from pydantic import JsonValue
 from bot.domain.refusal import Refusal
 from bot.domain.second_factor import Challenge, Credential, Intent, Method, Passkey
 from bot.flows.enroll import Fresh, factor_name, keep, room_for
-from bot.flows.enroll_proof import Visit, actor_of, enrolling, need_proof
-from bot.flows.locks import failed
+from bot.flows.enroll_proof import Visit, enrolling, need_proof
+from bot.flows.locks import failed_at
 from bot.flows.offers import ask_offer, take_offer
 from bot.policy import Policy
 from bot.ports import Factors, Ledger, PasskeyCheck, PasskeyRefused, Transaction
@@ -91,11 +91,4 @@ def _checks(factors: Factors) -> PasskeyCheck:
 
 
 def _failed(tx: Transaction, intent: Intent, code: str, address: str) -> Refusal:
-    return failed(
-        tx,
-        by=actor_of(intent),
-        address=address,
-        code=code,
-        method=Method.PASSKEY.value,
-        subject=f"person/{intent.person}",
-    )
+    return failed_at(tx, intent, address=address, code=code, method=Method.PASSKEY.value)

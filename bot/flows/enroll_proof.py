@@ -15,7 +15,6 @@ from typing import Final
 from pydantic import JsonValue
 
 from bot.domain.audit import Fact
-from bot.domain.change_request import Actor
 from bot.domain.refusal import Refusal
 from bot.domain.second_factor import Challenge, Intent, Purpose
 from bot.flows.intents import intent_of
@@ -92,7 +91,7 @@ def keep_proof(
             facts={"kind": kind.value, "browser": browser, "facts": dict(facts)},
         )
     )
-    fact = Fact(type="enrolment.proved", by=actor_of(intent), facts={"by": kind.value, **facts})
+    fact = Fact(type="enrolment.proved", by=intent.actor, facts={"by": kind.value, **facts})
     tx.trail.record(fact, subject=f"person/{intent.person}")
 
 
@@ -130,11 +129,6 @@ def use_up(tx: Transaction, intent: Intent) -> None:
     """The link did what it was for, and its proof with it. Raises Refusal `link-used`."""
     if not tx.intents.use(intent.id, tx.now):
         raise Refusal("link-used", {"purpose": intent.purpose.value})
-
-
-def actor_of(intent: Intent) -> Actor:
-    """Whoever opened the link."""
-    return Actor(via=intent.via, person=intent.person)
 
 
 def void_proofs(tx: Transaction, person: str) -> None:

@@ -7,7 +7,7 @@ from pydantic import JsonValue
 from bot.domain.audit import Fact
 from bot.domain.refusal import Refusal
 from bot.domain.second_factor import Credential
-from bot.flows.enroll_proof import Proof, ProvedBy, Visit, actor_of, enrolling, need_proof, use_up
+from bot.flows.enroll_proof import Proof, ProvedBy, Visit, enrolling, need_proof, use_up
 from bot.flows.factor_notes import named, tell
 from bot.flows.reset import void_signed
 from bot.policy import Policy
@@ -30,8 +30,8 @@ async def remove(ledger: Ledger, policy: Policy, visit: Visit, credential_id: st
         use_up(tx, intent)
         facts: dict[str, JsonValue] = {"proved_by": proof.kind.value, **proof.facts}
         gone = replace(lost, revoked_at=tx.now)
-        tx.credentials.put(gone, Fact(type="credential.revoked", by=actor_of(intent), facts=facts))
-        void_signed(tx, policy, intent.person, actor_of(intent), credential=gone.id)
+        tx.credentials.put(gone, Fact(type="credential.revoked", by=intent.actor, facts=facts))
+        void_signed(tx, policy, intent.person, intent.actor, credential=gone.id)
         tell(tx, policy, intent.person, "removed", by=intent.via, **named(gone))
         return gone
 

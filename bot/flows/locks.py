@@ -1,12 +1,16 @@
 """Failures of second factors: counted by person and by address, audited, and, when there are many, a lock (P8)."""
 
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 from bot.domain.audit import Fact
 from bot.domain.change_request import Actor
 from bot.domain.refusal import Refusal
-from bot.ports import Transaction
+from bot.domain.second_factor import Intent
+from bot.ports import Ledger, Transaction
+
+T = TypeVar("T")
 
 FAILURES: Final = 5
 WITHIN: Final = timedelta(minutes=15)
@@ -48,6 +52,19 @@ def failed(
     if counts_there is not None:
         counted = max(counted, tx.credentials.failures_from(counts_there, since))
     return Refusal(code, {"left": max(0, FAILURES - counted), "minutes": _minutes(), "method": method})
+
+
+def failed_at(tx: Transaction, intent: Intent, *, address: str, code: str, method: str) -> Refusal:
+    """The same for whoever an intent is of, on one of our pages."""
+    return failed(tx, by=intent.actor, address=address, code=code, method=method, subject=intent.about)
+
+
+async def committed(ledger: Ledger, step: Callable[[Transaction], T | Refusal]) -> T:
+    """Commit the step, and only then raise the refusal that it gives: what was counted by it stays counted."""
+    done = await ledger.write(step)
+    if isinstance(done, Refusal):
+        raise done
+    return done
 
 
 def _refusal(what: str) -> Refusal:

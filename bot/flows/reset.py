@@ -14,7 +14,7 @@ from bot.domain.second_factor import INTENT_LASTS, Intent, Purpose
 from bot.flows import owing
 from bot.flows.administrators import act_as_administrator, administrators, is_administrator, settled
 from bot.flows.asking import Asker, bounded_reason, known
-from bot.flows.enroll_proof import actor_of, void_proofs
+from bot.flows.enroll_proof import void_proofs
 from bot.flows.factor_notes import tell, tell_channel
 from bot.flows.held_factors import held_factors
 from bot.flows.intents import open_intent
@@ -93,9 +93,7 @@ def reset_act(tx: Transaction, policy: Policy, intent: Intent, factor: SecondFac
     if first is None or not is_administrator(policy, first, tx.now):
         until = tx.now + WITHIN
         tx.put_place(_subject(person), _PLACE, {"by": intent.person, "at": tx.now.isoformat()})
-        fact = Fact(
-            type="reset.asked", by=actor_of(intent), facts={**facts, "evidence": dict(factor.evidence)}
-        )
+        fact = Fact(type="reset.asked", by=intent.actor, facts={**facts, "evidence": dict(factor.evidence)})
         tx.trail.record(fact, subject=_subject(person))
         able: list[JsonValue] = [p for p in administrators(policy, tx.now, but=person) if p != intent.person]
         tell(
@@ -111,7 +109,7 @@ def reset_act(tx: Transaction, policy: Policy, intent: Intent, factor: SecondFac
         return
     tx.put_place(_subject(person), _PLACE, {})
     why = {**facts, "first": first, "evidence": dict(factor.evidence)}
-    done = take_away(tx, policy, person, actor_of(intent), why)
+    done = take_away(tx, policy, person, intent.actor, why)
     tell(tx, policy, person, "reset-done", by=intent.person, first=first, reason=intent.words, **done)
 
 

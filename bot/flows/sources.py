@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from bot.domain.authority import Membership
 from bot.domain.identity import Provider
-from bot.domain.repository import Changes, Owners, RepositoryError
+from bot.domain.repository import CODEOWNERS, Changes, Owners, RepositoryError
 from bot.flows.accounts import CHANGED_HANDS, Directory, by_slack, marks_of_author
 from bot.flows.commits import Commits
 from bot.ports import GroupError, Groups, LoginRefused, Repositories
@@ -305,13 +305,10 @@ def _told(owners: Owners, changes: Changes) -> dict[str, JsonValue]:
     }
 
 
-CODEOWNERS: Final = frozenset({".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS"})
-
-
 async def _owners(repositories: Repositories, repository: str, changes: Changes) -> Owners:
     """By CODEOWNERS as it stands at the new version (F1); a change that touches that file does not choose its own
     judges: then as it stood before, and only where there was none, as it stands now."""
-    if changes.base is not None and not CODEOWNERS.isdisjoint(changes.files):
+    if changes.base is not None and not set(CODEOWNERS).isdisjoint(changes.files):
         try:
             return await repositories.owners(repository, at=changes.base, files=changes.files)
         except RepositoryError as error:

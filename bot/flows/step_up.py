@@ -12,7 +12,6 @@ from pydantic import JsonValue
 
 from bot.domain.approval import SecondFactor
 from bot.domain.audit import Fact
-from bot.domain.change_request import Actor
 from bot.domain.refusal import Refusal
 from bot.domain.second_factor import Credential, Intent, Method, challenge_facts
 from bot.flows import owing
@@ -21,7 +20,7 @@ from bot.flows.approve import take_code
 from bot.flows.challenges import Asked, Shown, challenge, consume, keep_with, peek, shown, usable, within
 from bot.flows.held_factors import cooling, environment_of
 from bot.flows.intents import intent_of
-from bot.flows.locks import failed
+from bot.flows.locks import committed, failed_at
 from bot.flows.reload_policy import in_force
 from bot.policy import Policy
 from bot.ports import Asserted, Factors, Ledger, LoggedIn, PasskeyRefused, Transaction
@@ -184,21 +183,13 @@ def _carry_out(
 
 
 async def _done(ledger: Ledger, step: Callable[[Transaction], Refusal | None], asked: Asked) -> Done:
-    refused = await ledger.write(step)
-    if refused is not None:
-        raise refused
+    await committed(ledger, step)
     return Done(intent=asked.intent, method=Method(asked.challenge.method))
 
 
 def _failed(tx: Transaction, asked: Asked, why: Refusal, address: str) -> Refusal:
-    return failed(
-        tx,
-        by=_actor(asked.intent),
-        address=address,
-        code=why.code,
-        method=asked.challenge.method,
-        subject=_subject(asked.intent),
-    )
+    method = asked.challenge.method
+    return failed_at(tx, asked.intent, address=address, code=why.code, method=method)
 
 
 async def _fail(ledger: Ledger, asked: Asked, why: Refusal, address: str) -> Refusal:
@@ -221,19 +212,11 @@ def _copied(
         "name": credential.name,
         "counter": asserted.counter,
     }
-    fact = Fact(type="factor.counter", by=_actor(asked.intent), facts=facts)
-    tx.trail.record(fact, subject=_subject(asked.intent))
+    fact = Fact(type="factor.counter", by=asked.intent.actor, facts=facts)
+    tx.trail.record(fact, subject=asked.intent.about)
     incidents = policy.slack.channels.incidents
     if asked.intent.request is not None:
         owing.channel(tx, incidents, "security-event", asked.intent.request, facts)
     else:
         owing.channel(tx, incidents, "policy-notice", credential.id, facts)
     return _failed(tx, asked, Refusal("passkey-copied"), address)
-
-
-def _actor(intent: Intent) -> Actor:
-    return Actor(via=intent.via, person=intent.person)
-
-
-def _subject(intent: Intent) -> str:
-    return f"person/{intent.person}" if intent.request is None else f"request/{intent.request}"

@@ -102,7 +102,7 @@ def withdraw_act(tx: Transaction, policy: Policy, intent: Intent, factor: Second
     """Carry it out by a factor used on our page; everything is checked again. Raises Refusal."""
     request = _bound(tx, intent, lock=True)
     ticket, _, reason = (intent.words or "").partition(" ")
-    actor = Actor(via=intent.via, person=intent.person)
+    actor = intent.actor
     _take_back(tx, policy, request, actor, (ticket, reason or None), factor)
 
 
