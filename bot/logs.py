@@ -16,6 +16,9 @@ SECRET_KEY: Final = re.compile(
 """Keys whose values never leave."""
 SECRETS: Final = (
     (re.compile(r"xox[a-z](?:\.xox[a-z])?-[\w-]+|xapp-[\w-]+"), GONE),
+    (re.compile(r"gh[opsur]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}"), GONE),
+    (re.compile(r"(?<![A-Za-z0-9])A[KS]IA[A-Z0-9]{16}(?![A-Za-z0-9])"), GONE),
+    (re.compile(r"(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*"), GONE),  # a JWT
     (re.compile(r"https://hooks\.slack(?:-gov)?\.com/[^\s\"'<>]+"), GONE),
     (re.compile(r"((?:bearer|basic)\s+)(?!\[)[^\s\"',]+", re.IGNORECASE), rf"\1{GONE}"),
     (re.compile(r"(://)[^/\s:@\"']*:[^/\s\"']+(?=@)"), rf"\1{GONE}"),
@@ -31,6 +34,10 @@ SECRETS: Final = (
     (re.compile(r"(input_value=).{0,200}?(?=, input_type=)", re.DOTALL), rf"\1{GONE}"),
 )
 """What a secret looks like inside a text, and what is put in its place."""
+STATED: Final = re.compile(
+    rf"((?:{SECRET_KEY.pattern})\w{{0,40}}[\"']?\s*[=:]\s*[\"']?)(?!\[)[^\s\"',;]+", re.IGNORECASE
+)
+"""What a text itself calls a secret: `password=…`, `"api_key": "…"`."""
 _DEEPEST: Final = 8
 
 
@@ -39,6 +46,12 @@ def without_secrets(text: str) -> str:
     for pattern, instead in SECRETS:
         text = pattern.sub(instead, text)
     return text
+
+
+def without_told_secrets(text: str) -> str:
+    """The same for what others told us and people are going to read: also without whatever it calls a secret. Clean
+    before cutting, for half a secret looks like none."""
+    return STATED.sub(rf"\1{GONE}", without_secrets(text))
 
 
 def redacted(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

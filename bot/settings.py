@@ -11,12 +11,12 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
+from bot.paging_settings import PagingSettings
+from bot.setting_values import printable, secure_address, token_pairs, web_address
+
 Network = IPv4Network | IPv6Network
 S = TypeVar("S", bound="LedgerSettings")
-TOKEN_PAIR: Final = re.compile(r"(?P<name>[a-z0-9][a-z0-9-]{0,62})=(?P<token>[!-+\--~]{16,256})", re.ASCII)
 _DATABASE: Final = re.compile(r"(?:sqlite|postgresql)(?:\+\w+)?://", re.ASCII)
-_ADDRESS: Final = re.compile(r"https?://[^\s/@?#]+(?:/[^\s?#]*)?")
-_PRINTABLE: Final = re.compile(r"[!-~]+")
 
 
 class SettingsError(Exception):
@@ -95,12 +95,12 @@ class GateSettings(LedgerSettings):
     @field_validator("github_token")
     @classmethod
     def _header(cls, value: SecretStr | None) -> SecretStr | None:
-        return None if value is None else _printable(value)
+        return None if value is None else printable(value)
 
     @field_validator("github_api_url")
     @classmethod
     def _forge(cls, value: str) -> str:
-        return _secure_address(_web_address(value)).rstrip("/") + "/"  # the token goes there
+        return secure_address(value).rstrip("/") + "/"  # the token goes there
 
 
 class FactorSettings(GateSettings):
@@ -115,13 +115,13 @@ class FactorSettings(GateSettings):
         """Cookies and passkeys belong to the whole origin, so the pages stand at its root."""
         if value is None:
             return None
-        found = _secure_address(_web_address(value))
+        found = secure_address(value)
         if urlsplit(found).path not in ("", "/"):
             raise ValueError("it must be an origin without a path, like https://portcullis.example.com")
         return found.rstrip("/")
 
 
-class Settings(FactorSettings):
+class Settings(PagingSettings, FactorSettings):
     """The settings of `portcullis run`. Their names are a contract (DESIGN §4)."""
 
     slack_bot_token: SecretStr
@@ -146,22 +146,7 @@ class Settings(FactorSettings):
     @field_validator("api_tokens", mode="before")
     @classmethod
     def _pairs(cls, value: object) -> object:
-        """`name=token` pairs, separated by white space or commas; a token has 16 characters or more."""
-        if not isinstance(value, str):
-            return value
-        pairs: dict[str, str] = {}
-        for number, word in enumerate((w for w in re.split(r"[\s,]+", value) if w), 1):
-            match = TOKEN_PAIR.fullmatch(word)
-            if match is None:
-                raise ValueError(
-                    f"pair {number} is not name=token (a name in lower case, a token of 16 characters or more)"
-                )
-            if match["name"] in pairs:
-                raise ValueError(f"pair {number} has the same name as another one")
-            if match["token"] in pairs.values():
-                raise ValueError(f"pair {number} has the same token as another one; who sent it?")
-            pairs[match["name"]] = match["token"]
-        return pairs
+        return token_pairs(value)
 
     @field_validator("slack_bot_token", "slack_app_token")
     @classmethod
@@ -176,7 +161,7 @@ class Settings(FactorSettings):
     @classmethod
     def _signing(cls, value: SecretStr | None, so_far: ValidationInfo) -> SecretStr | None:
         if value is not None:
-            return _printable(value)
+            return printable(value)
         if "slack_app_token" in so_far.data and so_far.data["slack_app_token"] is None:
             raise PydanticCustomError(
                 "missing", "is missing (or set SLACK_APP_TOKEN, to receive by Socket Mode)"
@@ -186,12 +171,12 @@ class Settings(FactorSettings):
     @field_validator("slack_api_url", "oidc_issuer")
     @classmethod
     def _address(cls, value: str | None) -> str | None:
-        return None if value is None else _web_address(value)
+        return None if value is None else web_address(value)
 
     @field_validator("oidc_issuer")
     @classmethod
     def _secure(cls, value: str | None) -> str | None:
-        return None if value is None else _secure_address(value)
+        return None if value is None else secure_address(value)
 
     @field_validator("oidc_client_id")
     @classmethod
@@ -222,25 +207,11 @@ class Settings(FactorSettings):
         return value.rstrip("/") + "/"
 
 
-def _web_address(value: str) -> str:
-    if not _ADDRESS.fullmatch(value):
-        raise ValueError("expected http(s)://HOST/PATH, without a user, a query or spaces")
-    return value
-
-
-def _secure_address(value: str) -> str:
-    """Second factors go there: a browser gives passkeys to https, and to this machine itself, alone."""
-    parts = urlsplit(value)
-    if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
-        raise ValueError("it must be https, or http on localhost for a trial")
-    return value
-
-
-def _printable(value: SecretStr) -> SecretStr:
-    """What goes into headers and hashes must be what the sender's side has, without a stray control character."""
-    if not _PRINTABLE.fullmatch(value.get_secret_value()):
-        raise ValueError("it holds spaces, control characters or letters beyond ASCII")
-    return value
+def secret_values(settings: BaseSettings) -> tuple[str, ...]:
+    """Every value that the settings keep as a secret, wherever it came from, for whoever must not repeat it."""
+    held = (getattr(settings, name) for name in type(settings).model_fields)
+    several = (each.values() if isinstance(each, dict) else (each,) for each in held)
+    return tuple(one.get_secret_value() for values in several for one in values if isinstance(one, SecretStr))
 
 
 def read_settings(**overrides: object) -> Settings:

@@ -1,12 +1,14 @@
 #!/bin/sh
-# Installs what the tests need beside Python, where it may: Chromium, PostgreSQL, a real OCI registry and Node from
-# Debian, and a real OpenID Connect provider from npm (its exact versions and hashes stand in tests/oidc).
+# Installs what the tests need beside Python, where it may: Chromium, PostgreSQL, a real OCI registry, Prometheus,
+# Alertmanager and Node from Debian, and a real OpenID Connect provider from npm (exact versions and hashes: tests/oidc).
 # Silent when nothing is missing. With CI=true a tool that is still missing is a failure; otherwise its tests are
 # skipped, and one line per tool says so. PORTCULLIS_TEST_TOOLS=as-is installs nothing.
 set -eu
 
 has_chromium() { command -v chromium >/dev/null 2>&1; }
 has_registry() { command -v docker-registry >/dev/null 2>&1; }
+has_prometheus() { command -v prometheus >/dev/null 2>&1; }
+has_alertmanager() { command -v prometheus-alertmanager >/dev/null 2>&1; }
 has_postgres() {
     command -v initdb >/dev/null 2>&1 && command -v postgres >/dev/null 2>&1 && return 0
     for folder in /usr/lib/postgresql/*/bin; do
@@ -27,6 +29,8 @@ has_provider() {
 missing() {
     has_chromium || echo chromium
     has_registry || echo docker-registry
+    has_prometheus || echo prometheus
+    has_alertmanager || echo prometheus-alertmanager
     has_postgres || echo postgresql
     has_node || echo nodejs
     has_npm || has_provider || echo npm
@@ -76,6 +80,8 @@ for tool in $wanted; do
     case $tool in
     chromium) tests="the tests of pages in a browser" ;;
     docker-registry) tests="the tests against a real OCI registry" ;;
+    prometheus) tests="the tests against a real Prometheus" ;;
+    prometheus-alertmanager) tests="the test against a real Alertmanager" ;;
     nodejs | npm | oidc-provider) tests="the tests against a real OpenID Connect provider" ;;
     *) tests="the tests on PostgreSQL" ;;
     esac

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select
 from bot.domain.canonical import sha256
 from bot.domain.second_factor import Credential
 from storage import tables
-from storage.instants import to_micros
+from storage.instants import from_micros, to_micros
 from storage.records import RecordTable
 
 c = tables.credentials.c
@@ -16,6 +16,12 @@ failures = tables.factor_failures
 # Each approval asks for these three times over, and to build a statement takes longer than to run it.
 FAILED_BY, FAILED_FROM = (
     select(func.count()).where(column == bindparam("of"), failures.c.at >= bindparam("since"))
+    for column in (failures.c.person, failures.c.address)
+)
+TIMES_BY, TIMES_FROM = (
+    select(failures.c.at)
+    .where(column == bindparam("of"), failures.c.at >= bindparam("since"))
+    .order_by(failures.c.at)
     for column in (failures.c.person, failures.c.address)
 )
 
@@ -71,6 +77,14 @@ class CredentialTable(RecordTable[Credential]):
 
     def _failed(self, query: Select[int], of: str, since: datetime) -> int:
         return self._connection.execute(query, {"of": of, "since": to_micros(since)}).scalar_one()
+
+    def failed_at(
+        self, since: datetime, *, person: str | None = None, address: str | None = None
+    ) -> list[datetime]:
+        """When a factor failed since then, of this person or from this address; the oldest first."""
+        of, query = (person, TIMES_BY) if address is None else (address, TIMES_FROM)
+        found = self._connection.execute(query, {"of": of, "since": to_micros(since)})
+        return [from_micros(at) for at in found.scalars()]
 
     def note_failure(self, person: str, at: datetime, *, address: str | None = None) -> None:
         """Remember a failure."""

@@ -1,5 +1,7 @@
 """Database engines: how each database is opened so that a commit is durable and a writer never waits in vain."""
 
+import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,10 @@ PRAGMAS = (
     "PRAGMA foreign_keys=ON",
     "PRAGMA recursive_triggers=ON",  # or INSERT OR REPLACE would pass the append-only triggers by
 )
+
+
+_TRIES = 20
+_BETWEEN = 0.025  # seconds
 
 
 class DatabaseUrlError(ValueError):
@@ -104,13 +110,27 @@ def _asyncpg(url: str) -> URL:
 def _durable(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the driver must not open transactions of its own
     for pragma in PRAGMAS:
-        cursor = connection.cursor()
-        cursor.execute(pragma)
-        answer = cursor.fetchone()
-        cursor.close()
+        answer = _answer(connection, pragma)
         if "journal_mode" in pragma and answer != ("wal",):
             # Some network file systems cannot, and say so only here.
             raise DatabaseUrlError("the database's file system does not allow write-ahead logging (WAL)")
+
+
+def _answer(connection: Any, pragma: str) -> Any:
+    """What the database says to a pragma. The very first switch to WAL of a new file does not wait for its lock,
+    whatever busy_timeout says: whoever comes second in that instant tries again."""
+    for left in range(_TRIES, -1, -1):
+        cursor = connection.cursor()
+        try:
+            cursor.execute(pragma)
+            return cursor.fetchone()
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or not left:
+                raise
+            time.sleep(_BETWEEN)
+        finally:
+            cursor.close()
+    raise AssertionError  # unreachable: the last try returned or raised
 
 
 def _read_only(connection: Any, record: object) -> None:

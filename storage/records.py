@@ -1,24 +1,24 @@
 """The records' tables behind the ports: find, restore, write with an audit entry."""
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any, Generic, TypeVar
 
 from pydantic import JsonValue
-from sqlalchemy import ColumnElement, Connection, Select, Table, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, Table, bindparam, func, or_, select, update
 
 from bot.domain.approval import Approval
 from bot.domain.audit import Fact
 from bot.domain.change_request import OPEN, ChangeRequest, RequestState
 from bot.domain.deployment import Run
-from bot.domain.environment import EnvironmentState, MonitorState
+from bot.domain.environment import Colour, EnvironmentState, MonitorState, Turn
 from bot.domain.evidence import Evidence
 from bot.domain.freeze import Freeze
-from bot.domain.incident import Incident, IncidentState
 from storage import tables
 from storage.documents import Document, text_of
-from storage.instants import to_micros
+from storage.instants import from_micros, to_micros
 from storage.statements import next_number, upsert
 
 R = TypeVar("R")
@@ -59,13 +59,6 @@ def _evidence(columns: tuple[str, ...]) -> Select[str]:
 def _monitors(of_one: bool) -> Select[str]:
     c = tables.monitors.c
     query = select(c.document).order_by(c.id)
-    return query.where(c.environment == bindparam("environment")) if of_one else query
-
-
-@cache
-def _open_incidents(of_one: bool) -> Select[str]:
-    c = tables.incidents.c
-    query = select(c.document).where(c.state != IncidentState.RESOLVED.value).order_by(c.number)
     return query.where(c.environment == bindparam("environment")) if of_one else query
 
 
@@ -243,6 +236,34 @@ class EnvironmentTable(RecordTable[EnvironmentState]):
     def columns(record: EnvironmentState) -> dict[str, Any]:
         return {"id": record.name}
 
+    def put(self, record: EnvironmentState, because: Fact) -> None:
+        """Write the record with its audit entry; a colour that begins now stands in its history from now on."""
+        super().put(record, because)
+        row = {
+            "environment": record.name,
+            "since": to_micros(record.since),
+            "colour": record.colour.value,
+            "causes": text_of(list(record.causes)),
+        }
+        upsert(self._connection, tables.turns, row, key=("environment", "since"))
+
+    def turns(self, environment: str, *, since: datetime) -> list[Turn]:
+        """How its colour went from `since` on, oldest first, the colour that it had at that instant included."""
+        c = tables.turns.c
+        low = to_micros(since)
+        before = (
+            select(func.max(c.since)).where(c.environment == environment, c.since <= low).scalar_subquery()
+        )
+        query = (
+            select(c.since, c.colour, c.causes)
+            .where(c.environment == environment, c.since >= func.coalesce(before, low))
+            .order_by(c.since)
+        )
+        return [
+            Turn(since=from_micros(at), colour=Colour(colour), causes=tuple(json.loads(causes)))
+            for at, colour, causes in self._connection.execute(query)
+        ]
+
     def monitors(self, environment: str | None = None) -> list[MonitorState]:
         """What is held of each monitor, by environment and name."""
         query, document = _monitors(environment is not None), Document(MonitorState)
@@ -257,27 +278,6 @@ class EnvironmentTable(RecordTable[EnvironmentState]):
             "document": text_of(Document(MonitorState).plain(monitor)),
         }
         upsert(self._connection, tables.monitors, row, key=("id",))
-
-
-class IncidentTable(RecordTable[Incident]):
-    table, kind, noun = tables.incidents, Incident, "incident"
-
-    @staticmethod
-    def columns(record: Incident) -> dict[str, Any]:
-        return {
-            "id": record.id,
-            "number": int(record.id.rpartition("-")[2]),
-            "environment": record.environment,
-            "state": record.state.value,
-        }
-
-    def next_number(self) -> int:
-        """The next incident number."""
-        return next_number(self._connection, "incident")
-
-    def open(self, environment: str | None = None) -> list[Incident]:
-        """Incidents that are not resolved, oldest first."""
-        return self._all(_open_incidents(environment is not None), {"environment": environment})
 
 
 class FreezeTable(RecordTable[Freeze]):
@@ -310,7 +310,6 @@ RECORDS: tuple[type[RecordTable[Any]], ...] = (
     EvidenceTable,
     RunTable,
     EnvironmentTable,
-    IncidentTable,
     FreezeTable,
 )
 """The audited nouns of this module; `storage.nouns` lists all."""

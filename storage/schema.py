@@ -12,7 +12,7 @@ from storage.engines import async_engine
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0003"
+HEAD = "0004"
 _ONE_AT_A_TIME = threading.Lock()  # alembic keeps what it is doing in global variables
 
 

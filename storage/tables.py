@@ -106,7 +106,45 @@ incidents = Table(
     Column("number", Integer, nullable=False, unique=True),
     Column("environment", String(128), nullable=False, index=True),
     Column("state", String(32), nullable=False, index=True),
+    Column("opened_at", MICROS, nullable=False, server_default="0", index=True),
     Column("document", Text, nullable=False),
+)
+
+pages = Table(
+    "pages",
+    metadata,
+    Column("id", String(320), primary_key=True),
+    Column("incident", String(32), nullable=False, index=True),
+    Column("state", String(32), nullable=False),
+    Column("document", Text, nullable=False),
+)
+
+postmortems = Table(
+    "postmortems",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("state", String(32), nullable=False, index=True),
+    Column("due_at", MICROS, nullable=False),
+    Column("document", Text, nullable=False),
+)
+
+overrides = Table(
+    "overrides",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("number", Integer, nullable=False, unique=True),
+    Column("over_at", MICROS, nullable=False, index=True),
+    Column("document", Text, nullable=False),
+)
+
+# How each environment's colour went. Derived: each row is a part of a record whose audit entry tells it as well.
+turns = Table(
+    "turns",
+    metadata,
+    Column("environment", String(128), primary_key=True),
+    Column("since", MICROS, primary_key=True),
+    Column("colour", String(16), nullable=False),
+    Column("causes", Text, nullable=False),
 )
 
 freezes = Table(

@@ -18,8 +18,10 @@ from storage.credentials import CredentialTable
 from storage.documents import text_of
 from storage.feeds import FeedTable
 from storage.identities import IdentityTable
+from storage.incidents import IncidentTable, PageTable, PostmortemTable
 from storage.instants import to_micros
 from storage.intents import IntentTable
+from storage.overrides import OverrideTable
 from storage.statements import check_under_way, set_again, take_turn, upsert
 
 Step = Callable[["UnitOfWork"], Any]
@@ -58,7 +60,10 @@ class UnitOfWork:
         self.evidence = records.EvidenceTable(connection, note)
         self.runs = records.RunTable(connection, note)
         self.environments = records.EnvironmentTable(connection, note)
-        self.incidents = records.IncidentTable(connection, note)
+        self.incidents = IncidentTable(connection, note)
+        self.pages = PageTable(connection, note)
+        self.postmortems = PostmortemTable(connection, note)
+        self.overrides = OverrideTable(connection, note)
         self.credentials = CredentialTable(connection, note)
         self.identities = IdentityTable(connection, note)
         self.intents = IntentTable(connection)

@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from bot import logs
-from bot.logs import GONE, without_secrets
+from bot.logs import GONE, without_secrets, without_told_secrets
 
 pytestmark = pytest.mark.requirement("D7")
 
@@ -122,6 +122,11 @@ TEXTS = {
         "x\n  bad [type=t, input_value={'a': 'hunter2, b'}, input_type=dict]",
         f"x\n  bad [type=t, input_value={GONE}, input_type=dict]",
     ),
+    "GitHub": ("invalid ghp_" + "x" * 36 + ".", f"invalid {GONE}."),
+    "GitHub, fine-grained": ("invalid github_pat_" + "x" * 22, f"invalid {GONE}"),
+    "GitLab": ("denied glpat-" + "x" * 20, f"denied {GONE}"),
+    "AWS": ("(AKIA" + "X" * 16 + ")", f"({GONE})"),
+    "JWT": ("rejected eyJhbGciOiJub25lIn0.hunter2.hunter-2 there", f"rejected {GONE} there"),
     "two of them": ("xoxb-hunter2 and xapp-hunter2", f"{GONE} and {GONE}"),
 }
 
@@ -136,7 +141,22 @@ def test_a_secret_inside_a_text_is_put_out_and_the_rest_stays(log: Log, text: st
     assert log.line["event"] == clean
 
 
+CALLED = {
+    "a word": ("password=made-up-word", f"password={GONE}"),
+    "a variable": ("DB_PASSWORD=made-up;x", f"DB_PASSWORD={GONE};x"),
+    "JSON": ('{"api_key": "made-up"}', f'{{"api_key": "{GONE}"}}'),
+    "a header": ("Authorization: Bearer made-up", f"Authorization: {GONE} {GONE}"),
+    "nothing": ("3 of 4 pods are ready: 1 restarts", "3 of 4 pods are ready: 1 restarts"),
+}
+
+
+@pytest.mark.parametrize(("text", "clean"), CALLED.values(), ids=CALLED)
+def test_what_a_text_that_we_were_told_calls_a_secret_is_put_out_as_well(text: str, clean: str) -> None:
+    assert without_told_secrets(text) == clean
+
+
 INNOCENT = [
+    "AKIA is a prefix, and so is eyJ, and ghp_",
     "DEP-42 in production at 2026-03-02T14:00:00Z",
     "https://slack.com/api/chat.postMessage",
     "sha256:" + "7a" * 32,
@@ -248,9 +268,20 @@ def test_chatty_libraries_are_heard_from_warnings_on(log: Log, name: str) -> Non
         "input_value=",
         "xoxb",
         "@",
+        "token",
+        "token ",
+        "token_",
+        "api_key'",
+        "eyJ",
+        "eyJ-",
+        "eyJa.",
+        "ghp_",
+        "github_pat_",
+        "AKIA",
     ],
 )
 def test_a_long_text_is_cleaned_in_time_that_grows_with_its_length(unit: str) -> None:
     without_secrets(unit * (400_000 // len(unit)))
     without_secrets("://a" + unit * (400_000 // len(unit)))
     without_secrets("?" + unit * (400_000 // len(unit)))
+    without_told_secrets(unit * (400_000 // len(unit)))

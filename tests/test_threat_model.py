@@ -60,7 +60,7 @@ def test_every_threat_has_a_countermeasure_and_tests_that_exist(row: list[str]) 
 
 def test_every_attack_stands_in_the_table() -> None:
     named = {(path, name) for row in ROWS for path, name in NAMED.findall(row[2])}
-    files = sorted((ROOT / "tests" / "attacks").glob("test_*.py"))
+    files = sorted((ROOT / "tests" / "attacks").rglob("test_*.py"))
     assert files
     there = {(str(p.relative_to(ROOT)), t) for p in files for t in names_in(str(p.relative_to(ROOT)))}
     assert there - named == set()

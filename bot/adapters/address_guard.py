@@ -1,11 +1,11 @@
 """Keeps monitors from being led to addresses that are nobody's business to read: our own network, cloud metadata."""
 
-import asyncio
-import socket
-from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from socket import AF_INET, AddressFamily
 
 from aiohttp.abc import AbstractResolver, ResolveResult
+
+from bot.adapters.name_lookup import NameLookup
 
 _METADATA = frozenset(
     map(ip_address, ("169.254.169.254", "fd00:ec2::254", "100.100.100.200", "168.63.129.16"))
@@ -13,7 +13,6 @@ _METADATA = frozenset(
 _CARRIERS = tuple(map(ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96")))
 """Networks of IPv6 whose addresses end in an IPv4 one: NAT64, and what was there before it."""
 _SITE_LOCAL = ip_network("fec0::/10")  # private, though nobody says so any more
-_THREADS = 32  # name look-ups cannot be cancelled; a slow name must not hold up the others
 
 
 class AddressRefused(OSError):  # noqa: N818 -- it is an answer
@@ -59,32 +58,17 @@ class GuardedResolver(AbstractResolver):
 
     def __init__(self, *, allow_private: bool) -> None:
         self._allow_private = allow_private
-        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="resolve")
+        self._names = NameLookup()
 
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        """Raises AddressRefused where no address of `host` may be read, and socket.gaierror as the system does."""
-        found = await asyncio.get_running_loop().run_in_executor(self._pool, self._ask, host, port, family)
+    async def resolve(self, host: str, port: int = 0, family: AddressFamily = AF_INET) -> list[ResolveResult]:
+        """Raises AddressRefused where no address of `host` may be read, and socket.gaierror as the system does, or as
+        NameLookup does where nobody had time to ask."""
+        found = await self._names.addresses(host, port, family)
         allowed = [r for r in found if may_connect(r["host"], allow_private=self._allow_private)]
         if not allowed:
             raise AddressRefused("the name leads to an address that this monitor may not read")
         return allowed
 
-    def _ask(self, host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult]:
-        answers = socket.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
-        return [
-            ResolveResult(
-                hostname=host,
-                host=str(address[0]),
-                port=int(address[1]),
-                family=kind,
-                proto=proto,
-                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
-            )
-            for kind, _, proto, _, address in answers
-        ]
-
     async def close(self) -> None:
         """Waits for no look-up; those under way end by themselves."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._names.close()

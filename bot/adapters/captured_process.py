@@ -33,12 +33,14 @@ async def run(
     environ: Mapping[str, str],
     limit_s: float,
     grace_s: float = _GRACE_S,
+    leave_none: bool = False,
 ) -> Ended:
     """Runs `argv` in `folder` with exactly the variables of `environ`.
 
     At `limit_s` its whole process group gets SIGTERM and, after `grace_s`, SIGKILL; the same when this call is
     cancelled. A descendant that left the group, or that keeps the output open after the program ended, is not waited
-    for. Never raises for what the program does.
+    for. Never raises for what the program does. With `leave_none`, what the program left behind in its group when it
+    ended by itself is killed too: what runs again and again must not pile up.
     """
     output = KeptOutput()
     pipe = _Pipe(output)
@@ -58,6 +60,8 @@ async def run(
         finally:
             if process.returncode is None:
                 await _end_group(process, grace_s)
+            elif leave_none:
+                _signal(process.pid, signal.SIGKILL)
         await pipe.drained(_DRAIN_S)
     finally:
         pipe.close()

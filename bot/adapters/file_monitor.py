@@ -3,7 +3,7 @@
 import asyncio
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,19 +32,22 @@ class FileReader:
         self._clock = clock
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="status-file")
 
-    async def read(self, monitor: FileMonitor, folder: Path) -> Reading:
+    async def read(self, monitor: FileMonitor, folder: Path, written: Sequence[Path] = ()) -> Reading:
         """One reading; `monitor.file` is relative to `folder` and does not climb out of it (a symlink in it may).
+        None of the files that the bot has `written` itself is a source, by whatever name it is reached.
         Never raises, and never takes longer than the monitor's timeout."""
         inside = _inside(monitor.file)
         if inside is None:
             return self._reading(Colour.UNKNOWN, "outside-policy-folder", {})
         try:
             async with asyncio.timeout(monitor.timeout.total_seconds()):
-                stated, written_at = await self._twice(folder / inside)
+                stated, written_at = await self._twice(folder / inside, written)
         except TimeoutError:
             return self._reading(Colour.UNKNOWN, "timeout", {})
         except (FileNotFoundError, NotADirectoryError):
             return self._reading(Colour.UNKNOWN, "missing", {})
+        except OwnWord:
+            return self._reading(Colour.UNKNOWN, "own-file", {})
         except (OSError, ValueError):
             return self._reading(Colour.UNKNOWN, "unreadable", {})
         return self._judged(stated, stated.verified_at or written_at, monitor.stale_after or STALE_AFTER)
@@ -69,17 +72,29 @@ class FileReader:
     def _reading(self, colour: Colour, code: str, facts: Mapping[str, JsonValue]) -> Reading:
         return Reading(colour=colour, code=code, at=self._clock.now(), facts=facts, decisive=True)
 
-    async def _twice(self, path: Path) -> tuple[Stated, datetime]:
+    async def _twice(self, path: Path, written: Sequence[Path]) -> tuple[Stated, datetime]:
         """A second look at what is missing or half written: it may be in the middle of being replaced."""
         try:
-            return await self._once(path)
+            return await self._once(path, written)
         except (FileNotFoundError, Unreadable):
             await asyncio.sleep(_SECOND_LOOK_S)
-            return await self._once(path)
+            return await self._once(path, written)
 
-    async def _once(self, path: Path) -> tuple[Stated, datetime]:
-        content, written_at = await asyncio.get_running_loop().run_in_executor(self._pool, _content, path)
+    async def _once(self, path: Path, written: Sequence[Path]) -> tuple[Stated, datetime]:
+        loop = asyncio.get_running_loop()
+        content, written_at = await loop.run_in_executor(self._pool, _content, path, written)
         return stated_in(content), written_at
+
+
+class OwnWord(ValueError):  # noqa: N818 -- it names what was found
+    """The bot would believe its own word for ever."""
+
+
+def _same(kind: os.stat_result, other: Path) -> bool:
+    try:
+        return os.path.samestat(kind, other.stat())
+    except OSError:  # it was not written yet
+        return False
 
 
 def _inside(relative: str) -> Path | None:
@@ -88,11 +103,13 @@ def _inside(relative: str) -> Path | None:
     return None if path.is_absolute() or path.parts[:1] == ("..",) else path
 
 
-def _content(path: Path) -> tuple[bytes, datetime]:
+def _content(path: Path, written: Sequence[Path]) -> tuple[bytes, datetime]:
     """The bytes of a regular file, and when they were written; a pipe or a device is not waited for."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(descriptor, "rb") as file:  # noqa: PTH123 -- a descriptor, so that what is checked is what is read
         kind = os.fstat(descriptor)
         if not stat.S_ISREG(kind.st_mode) or kind.st_size > _MOST_BYTES:
             raise Unreadable("not a regular file of at most 64 KiB")
+        if any(_same(kind, each) for each in written):
+            raise OwnWord("the bot wrote this file itself")
         return file.read(_MOST_BYTES), datetime.fromtimestamp(kind.st_mtime, UTC)

@@ -25,7 +25,8 @@ _MOST_BYTES_IN_ALL: Final = 64 * 1024 * 1024
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _ABSENT: Final = frozenset({404, 409, 410, 422, 451})
 NOT_FOUND: Final = 404
-_OK, _UNAUTHORIZED, _FORBIDDEN, _TOO_MANY, _SERVER_ERRORS = 200, 401, 403, 429, 500
+_OK: Final = frozenset({200, 201})
+_UNAUTHORIZED, _FORBIDDEN, _TOO_MANY, _SERVER_ERRORS = 401, 403, 429, 500
 _PAUSE: Final = timedelta(seconds=60)  # what GitHub asks for where it does not say how long
 _LONGEST_PAUSE: Final = timedelta(hours=2)
 
@@ -89,6 +90,11 @@ class Calls(GitHubAPI):
                     return None
         return found
 
+    async def create(self, path: str, variables: Variables, what: Mapping[str, str]) -> object:
+        """What was made of `what`, in JSON. Raises NotThere and RepositoryError."""
+        async with translated():
+            return await self.post(path, variables, data=dict(what))
+
     async def raw(self, path: str, variables: Variables, *, most_bytes: int) -> bytes | None:
         """The bytes of a file; None where there is something else by that name. Raises NotThere and RepositoryError.
 
@@ -109,7 +115,7 @@ class Calls(GitHubAPI):
         body: bytes = b"",
         most_bytes: int = _MOST_BYTES,
     ) -> tuple[int, Mapping[str, str], bytes]:
-        """gidgethub's own would follow any redirect and read without end. Answers other than 200 are judged here,
+        """gidgethub's own would follow any redirect and read without end. Answers other than good ones are judged here,
         because what gidgethub makes of them differs by status: it knows no 429, and no 5xx without a name."""
         asked = {**headers, "accept-encoding": "identity"}
         target = self._at_home(URL(url))
@@ -123,7 +129,7 @@ class Calls(GitHubAPI):
                         target = self._at_home(_next(target, answer))
                         continue
                     payload = await self._bounded(answer, most_bytes)
-                    if answer.status != _OK:
+                    if answer.status not in _OK:
                         raise self._refusal(answer, payload)
                     return answer.status, answer.headers, payload
         raise RepositoryError("too-many-redirects")
@@ -153,7 +159,7 @@ class Calls(GitHubAPI):
         return bytes(body)
 
     def _refusal(self, answer: aiohttp.ClientResponse, body: bytes) -> Exception:
-        """What an answer other than 200 means."""
+        """What an answer other than a good one means."""
         status = answer.status
         if status == _UNAUTHORIZED:
             return RepositoryError("token-refused")

@@ -1,7 +1,7 @@
 """Judges the body of a /health endpoint by the contract (D3), in the three colours (D6)."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 from bot.adapters.plain_text import one_line
 from bot.adapters.timestamps import instant
 from bot.domain.environment import Colour
+from bot.logs import without_told_secrets
 
 _OLDEST = timedelta(minutes=5)
 _NEWEST = timedelta(minutes=1)
@@ -20,9 +21,10 @@ _REQUIRED = ("database", "pioneer", "websocket")
 
 
 class Checks(BaseModel):
-    """Absent checks are checks the service does not have; one that is there is true or false, nothing between."""
+    """Absent checks are checks the service does not have; one that is there is true or false, nothing between. Those
+    beyond the contract count only where a monitor requires them."""
 
-    model_config = ConfigDict(strict=True, frozen=True)
+    model_config = ConfigDict(strict=True, frozen=True, extra="allow")
 
     database: bool = True
     pioneer: bool = True
@@ -50,11 +52,11 @@ class Judgement:
     facts: dict[str, JsonValue]
 
 
-def judge(body: bytes, now: datetime) -> Judgement:
+def judge(body: bytes, now: datetime, requires: Sequence[str] = ()) -> Judgement:
     """The worst of what the body states (D3, D6).
 
     `status` gives its colour; a false `database`, `pioneer` or `websocket` (a required service) is RED whatever the
-    status claims; a false `memory` and any reported error are at least YELLOW; so is a timestamp more than five
+    status claims, and so is each check of `requires` that is not there, or not true; a false `memory` and any reported error are at least YELLOW; so is a timestamp more than five
     minutes old or more than one minute ahead, for then the body may be a cached one. A body that breaks the contract
     is RED: what cannot be read cannot be trusted.
     """
@@ -65,14 +67,36 @@ def judge(body: bytes, now: datetime) -> Judgement:
     if stated_at is None:
         return _broken("timestamp")
     age = now - stated_at
-    reasons = [(Colour.GREEN, "ok"), *_reasons(health, age)]
+    missing, failed = _required(health.checks, requires)
+    reasons = [*_reasons(health, age, missing, failed)]
+    if not reasons:  # as nearly always
+        return Judgement(Colour.GREEN, "ok", {"status": health.status})
     colour, code = max(reasons, key=lambda reason: reason[0].rank)  # the first of the worst
-    return Judgement(colour, code, _facts(health, age, [c for _, c in reasons[1:]]))
+    facts = _facts(health, age, [c for _, c in reasons], failed)
+    return Judgement(colour, code, {**facts, "missing": [*missing]} if missing else facts)
 
 
-def _reasons(health: Health, age: timedelta) -> Iterator[tuple[Colour, str]]:
-    if any(not getattr(health.checks, name) for name in _REQUIRED):
+def _required(checks: Checks, requires: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The checks that must be there and are not, and those that must be true and are not. Only names that the contract
+    or the policy gives, so that nothing of the body is repeated."""
+    if not requires:
+        return [], [name for name in _REQUIRED if not getattr(checks, name)]
+    stated = {
+        **(checks.model_extra or {}),
+        **{name: getattr(checks, name) for name in checks.model_fields_set},
+    }
+    missing = [name for name in dict.fromkeys(requires) if stated.get(name) is None]
+    names = [name for name in dict.fromkeys((*_REQUIRED, *requires)) if name not in missing]
+    return missing, [name for name in names if stated.get(name, True) is not True]
+
+
+def _reasons(
+    health: Health, age: timedelta, missing: Sequence[str], failed: Sequence[str]
+) -> Iterator[tuple[Colour, str]]:
+    if failed:
         yield Colour.RED, "check-failed"
+    if missing:
+        yield Colour.RED, "check-missing"
     if health.status == "error":
         yield Colour.RED, "status-error"
     if not health.checks.memory:
@@ -85,15 +109,17 @@ def _reasons(health: Health, age: timedelta) -> Iterator[tuple[Colour, str]]:
         yield Colour.YELLOW, "lies-about-time"
 
 
-def _facts(health: Health, age: timedelta, reasons: list[str]) -> dict[str, JsonValue]:
-    facts: dict[str, JsonValue] = {"status": health.status}
-    if reasons:
-        facts["reasons"] = list(reasons)
-    failed = [name for name in (*_REQUIRED, "memory") if not getattr(health.checks, name)]
-    if failed:
-        facts["failed"] = list(failed)
+def _facts(
+    health: Health, age: timedelta, reasons: Sequence[str], failed: Sequence[str]
+) -> dict[str, JsonValue]:
+    facts: dict[str, JsonValue] = {"status": health.status, "reasons": [*reasons]}
+    unfit = [*failed, *([] if health.checks.memory or "memory" in failed else ["memory"])]
+    if unfit:
+        facts["failed"] = [*unfit]
     if health.checks.errors:
-        facts["errors"] = [one_line(e, _LONGEST_ERROR) for e in health.checks.errors[:_MOST_ERRORS]]
+        facts["errors"] = [
+            one_line(without_told_secrets(e), _LONGEST_ERROR) for e in health.checks.errors[:_MOST_ERRORS]
+        ]
         facts["error_count"] = len(health.checks.errors)
     if "lies-about-time" in reasons:
         facts["timestamp_age_seconds"] = int(age.total_seconds())

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from bot.cli import audit, calendar, check, db, doctor, enroll, policy, run
+from bot.cli import audit, calendar, check, db, doctor, enroll, incident, policy, report, run, status
 
 AddParser = Callable[[Any], None]
 
@@ -13,9 +13,12 @@ def parsers() -> tuple[AddParser, ...]:
     return (
         run.add_parser,
         check.add_parser,
+        status.add_parser,
         calendar.add_parser,
         policy.add_parser,
         enroll.add_parser,
+        incident.add_parser,
+        report.add_parser,
         audit.add_parser,
         db.add_parser,
         doctor.add_parser,

@@ -69,6 +69,7 @@ async def _ask(question: "Question", configured: Any, policy: "Policy") -> "Answ
     from bot.cli.configured import need_ledger
     from bot.flows.asking import known
     from bot.flows.preview import preview
+    from bot.flows.project_state import in_the_state_entered
 
     if question.fixes is not None:
         known("environment", question.fixes, list(policy.environments))
@@ -77,6 +78,7 @@ async def _ask(question: "Question", configured: Any, policy: "Policy") -> "Answ
     async with aiohttp.ClientSession() as session:
         decider = await wiring.build_decider(configured, policy, session, clock)
         try:
+            policy = await in_the_state_entered(decider.ledger, policy)
             return await preview(decider.collector, policy, clock, question)
         finally:
             await decider.close()

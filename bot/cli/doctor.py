@@ -5,11 +5,14 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from bot.policy import Environment, Policy
     from bot.settings import Settings
 
 Probe = Callable[[], Awaitable[str]]
 SLACK_SECONDS = 10
+MOST_NAMED = 10
 NOT_SLACK = "what answers at PORTCULLIS_SLACK_API_URL is not Slack"
 
 
@@ -49,14 +52,19 @@ async def _probed(configured: "Settings", policy: "Policy") -> list[tuple[str, b
         "database": lambda: _database(configured.database_url),
         "second factors": lambda: _factors(configured.database_url, policy),
         "enrolment": lambda: _enrolment(configured, policy),
+        "paging": lambda: _paging(configured, policy),
         "address": lambda: _address(configured),
-        "Slack": lambda: _slack(configured),
+        "Slack": lambda: _slack(configured, policy),
     }
+    if configured.prometheus_url is None:
+        probes["Prometheus"] = lambda: _prometheus(policy)
     if configured.slack_app_token is not None:
         probes["Socket Mode"] = lambda: _socket_mode(configured)
     for name, probe in probes.items():
         try:
             found.append((name, True, await probe()))
+        except SeveralError as several:
+            found += [(name, False, line) for line in several.lines]
         except Exception as error:  # noqa: BLE001 -- the doctor reports whatever it finds
             found.append((name, False, cause(error)))
     return found
@@ -121,9 +129,75 @@ async def _enrolment(configured: "Settings", policy: "Policy") -> str:
     return f"nobody enrols anybody alone, once {' or '.join(administrators)} has a second factor"
 
 
+class SeveralError(Exception):
+    """Several things are wrong with one need; each is a line of its own, told in full."""
+
+    def __init__(self, lines: "Iterable[str]") -> None:
+        self.lines = tuple(dict.fromkeys(lines))
+        super().__init__("\n".join(self.lines))
+
+
+async def _paging(configured: "Settings", policy: "Policy") -> str:
+    """Whether every name by which the policy pages somebody outside Slack leads somewhere. That people have an address
+    and no mail is sent may be meant so: it is told, and keeps nothing from running."""
+    integrations, hooks = set(configured.pagerduty_keys), set(configured.webhooks)
+    unknown = [
+        f"{place} names {kind} {name!r}, which is not in {setting}: nobody would be paged there"
+        for place, kind, name, known, setting in _named(policy, integrations, hooks)
+        if name not in known
+    ]
+    if unknown:
+        raise SeveralError(unknown)
+    ways = ["Slack"]
+    ways += [f"PagerDuty ({', '.join(sorted(integrations))})"] if integrations else []
+    ways += [f"webhooks ({', '.join(sorted(hooks))})"] if hooks else []
+    addressed = [name for name, person in policy.people.items() if person.email is not None]
+    if configured.smtp_url is not None:
+        ways.append(f"mail ({len(addressed)} of {len(policy.people)} people have an address)")
+    said = f"by {', '.join(ways)}"
+    if configured.smtp_url is None and addressed:
+        who = ", ".join(addressed[:MOST_NAMED]) + (", …" if len(addressed) > MOST_NAMED else "")
+        return f"hint: the policy has an email of {who}, and no mail is sent; set PORTCULLIS_SMTP_URL. Paged {said}"
+    return said
+
+
+def _named(
+    policy: "Policy", integrations: set[str], hooks: set[str]
+) -> "Iterator[tuple[str, str, str, set[str], str]]":
+    """Every name in the policy that the settings have to know: its place, what it is, and who knows it."""
+    keys, addresses = "PORTCULLIS_PAGERDUTY_KEYS", "PORTCULLIS_WEBHOOKS"
+    for number, step in enumerate(policy.escalation):
+        for target in step.notify:
+            if target.pagerduty is not None:
+                yield f"escalation.{number}", "pagerduty", target.pagerduty, integrations, keys
+            if target.webhook is not None:
+                yield f"escalation.{number}", "webhook", target.webhook, hooks, addresses
+    for name in policy.incidents.pages:
+        yield "incidents.pages", "the way", name, integrations | hooks, f"{keys} nor in {addresses}"
+    tickets = policy.incidents.tickets
+    if tickets is not None and tickets.webhook is not None:
+        yield "incidents.tickets", "webhook", tickets.webhook, hooks, addresses
+
+
 def _takes_codes(environment: "Environment") -> bool:
     approval = environment.approval
     return not approval.seats or "totp" in approval.second_factor.methods
+
+
+async def _prometheus(policy: "Policy") -> str:
+    """Asked where the settings name no Prometheus: whether nobody needs one."""
+    lines = []
+    for name, environment in policy.environments.items():
+        asks = [f"monitor {each.name}" for each in environment.monitors if each.kind == "prometheus"]
+        asks += [f"analysis {each.name}" for each in environment.rollout.analysis]
+        lines += [
+            f"environments.{name}: {each} asks Prometheus, and PORTCULLIS_PROMETHEUS_URL is not set: it stays UNKNOWN, "
+            "and what waits for it stays shut"
+            for each in asks
+        ]
+    if lines:
+        raise SeveralError(lines)
+    return "not set, and the policy asks nothing of it"
 
 
 async def _address(configured: "Settings") -> str:
@@ -146,16 +220,68 @@ async def _address(configured: "Settings") -> str:
 
 
 class SlackRefusedError(Exception):
-    """Slack, or whatever answers in its place, did not say yes; the text says so in a few words."""
+    """Slack, or whatever answers in its place, did not say yes; the text says so in a few words. `code` is Slack's own,
+    where it gave one."""
+
+    def __init__(self, text: str, code: str | None = None) -> None:
+        self.code = code
+        super().__init__(text)
 
 
-async def _slack(configured: "Settings") -> str:
+async def _slack(configured: "Settings", policy: "Policy") -> str:
     from slack_sdk.web.async_client import AsyncWebClient
 
     token = configured.slack_bot_token.get_secret_value()
     client = AsyncWebClient(token, base_url=configured.slack_api_url, timeout=SLACK_SECONDS)
     answer = await _asked(client.auth_test())
-    return f"workspace {answer.get('team')}, as {answer.get('user')}"
+    unasked = await _channels(client, policy)
+    said = f"workspace {answer.get('team')}, as {answer.get('user')}"
+    if unasked:
+        said += (
+            f"; hint: whether there is {', '.join(unasked)}, the manifest's scopes do not allow to ask by name; "
+            "a channel that the policy names by its id (C…) is looked up here"
+        )
+    return said
+
+
+async def _channels(client: Any, policy: "Policy") -> list[str]:
+    """Look for every channel of the policy, and give those that cannot be asked for. Without `channels:read` Slack
+    tells of ids alone: for a link to a message that nobody wrote it says which is missing, channel or message, and
+    changes nothing. Raises SeveralError naming those that are not there."""
+    import re
+
+    lost, unasked = [], dict[str, None]()
+    for channel, places in _spoken_in(policy).items():
+        if not re.fullmatch(r"[CG][A-Z0-9]{8,}", channel):
+            unasked[f"#{channel}"] = None
+            continue
+        try:
+            await _asked(client.chat_getPermalink(channel=channel, message_ts="1.000001"))
+        except SlackRefusedError as refused:
+            if refused.code == "message_not_found":
+                continue
+            why = "does not exist, or is private and the bot was not invited to it"
+            if refused.code != "channel_not_found":
+                why = f"could not be looked up ({refused})"
+            lost += [f"{place}: the channel {channel} {why}" for place in places]
+    if lost:
+        raise SeveralError(lost)
+    return [*unasked]
+
+
+def _spoken_in(policy: "Policy") -> dict[str, list[str]]:
+    """Every channel in which the policy lets the bot speak, with the places that say so."""
+    from bot.flows.pages import channel_named
+
+    found: dict[str, list[str]] = {}
+    for use, channel in policy.slack.channels:
+        found.setdefault(str(channel).lstrip("#"), []).append(f"slack.channels.{use}")
+    for number, step in enumerate(policy.escalation):
+        for target in step.notify:
+            if target.channel is not None:
+                channel = channel_named(policy, target.channel)
+                found.setdefault(channel.lstrip("#"), []).append(f"escalation.{number}")
+    return found
 
 
 async def _socket_mode(configured: "Settings") -> str:
@@ -180,7 +306,8 @@ async def _asked(call: Awaitable[Any]) -> Any:
     except (OSError, aiohttp.ClientError):
         raise
     except SlackApiError as error:
-        raise SlackRefusedError(_code(error.response) or NOT_SLACK) from None
+        code = _code(error.response)
+        raise SlackRefusedError(f"Slack refuses it: {code}" if code else NOT_SLACK, code) from None
     except Exception:  # noqa: BLE001 -- the client trusts what answers, and breaks in many ways where it should not
         raise SlackRefusedError(NOT_SLACK) from None
 
@@ -190,4 +317,4 @@ def _code(answer: Any) -> str | None:
 
     code = answer.get("error") if hasattr(answer, "get") else None
     known = isinstance(code, str) and re.fullmatch(r"[a-z_]{1,64}", code)
-    return f"Slack refuses it: {code}" if known else None
+    return code if known else None

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from bot.policy import Policy, PolicyError, Problem
@@ -79,15 +80,16 @@ def _check(path: "Path", *, as_json: bool) -> int:
     import json
 
     from bot.policy import PolicyError
+    from bot.policy.dead_ends import dead_ends
 
     try:
         policy = load_policy(path)
+        found = dead_ends(path)
+        if found.problems:
+            raise PolicyError(found.problems)  # noqa: TRY301 -- told as any other problem
     except PolicyError as error:
         if as_json:
-            problems = [
-                {"file": each.file, "line": each.line, "message": each.message} for each in error.problems
-            ]
-            print(json.dumps({"ok": False, "problems": problems}))
+            print(json.dumps({"ok": False, "problems": _plain(error.problems)}))
         return tell(error)
     counts = {
         "environments": len(policy.environments),
@@ -99,10 +101,24 @@ def _check(path: "Path", *, as_json: bool) -> int:
         "monitors": sum(len(each.monitors) for each in policy.environments.values()),
     }
     if as_json:
-        print(json.dumps({"ok": True, "digest": policy.digest, "counts": counts, "problems": []}))
+        told = {"counts": counts, "problems": [], "hints": _plain(found.hints)}
+        print(json.dumps({"ok": True, "digest": policy.digest, **told}))
     else:
-        print(f"{path}: {policy.digest}, " + ", ".join(f"{count} {noun}" for noun, count in counts.items()))
+        for hint in found.hints:
+            print(f"hint: {hint}", file=sys.stderr)
+        print(
+            f"{path}: {policy.digest}, " + ", ".join(_counted(noun, count) for noun, count in counts.items())
+        )
     return YES
+
+
+def _counted(noun: str, count: int) -> str:
+    one = "person" if noun == "people" else noun.removesuffix("s")
+    return f"{count} {one if count == 1 else noun}"
+
+
+def _plain(problems: "Iterable[Problem]") -> list[dict[str, str | int]]:
+    return [{"file": each.file, "line": each.line, "message": each.message} for each in problems]
 
 
 def _schema() -> int:

@@ -28,9 +28,11 @@ def run(_: argparse.Namespace) -> int:
 
 def _configured_and_run() -> int:
     from bot import logs
+    from bot.adapters.closed_process import close_to_others
     from bot.cli.configured import NotConfigured, cause, finished, policy_file, settings
     from bot.settings import Settings
 
+    close_to_others()  # before a secret is read from a file; what was in the environment no program reads from now on
     configured = settings(Settings)
     policy = policy_file(configured.policy)
     logs.configure()

@@ -219,6 +219,12 @@ class ChangeRequest:
         return self.state.is_open
 
     @property
+    def automatic(self) -> bool:
+        """A rollback that nobody asked for: what was watched failed, and the approval of what it takes back contained
+        it (P15)."""
+        return self.kind is Kind.ROLLBACK and self.requester == SYSTEM
+
+    @property
     def ticks(self) -> tuple[Attestation, ...]:
         """What people attested of what is asked for now; what they said of an earlier revision is void."""
         return tuple(tick for tick in self.attested if tick.revision == self.revision)

@@ -5,7 +5,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from bot.domain.analysis import Verdict
 from bot.domain.artifact import Artifact
+from bot.domain.verification import Look, TakenBack, Verification
 
 WHOLE: Final = 100
 """Per cent of the traffic: the last step of every rollout."""
@@ -38,7 +40,7 @@ class Plan:
     steps: tuple[int, ...] = (WHOLE,)  # per cent, ascending, the last one 100
     dwell: timedelta = timedelta(0)  # how long each step is watched before the next
     analysed: bool = False
-    """The policy wants each step analysed. This version analyses nothing, and missing data holds: a person decides."""
+    """The policy wants each step analysed: it goes on once its figures pass, or a person says so. Missing data holds."""
 
     def __post_init__(self) -> None:
         ascending = list(self.steps) == sorted(set(self.steps)) and bool(self.steps)
@@ -95,6 +97,10 @@ class Run:
     next_at: datetime | None = None  # the next step goes no earlier
     frozen: tuple[Frozen, ...] = ()
     rolls_back: bool = False  # it brings back a version that ran before, by the deployer's own way (P16)
+    began_at: datetime | None = None  # its first call: a baseline is what was measured just before (F5)
+    look: Look | None = None  # the newest look at the step it is at, as far as it was news
+    verification: Verification | None = None  # what is watched once it is live (P19)
+    taken_back: TakenBack | None = None  # that what was watched failed it (P15)
 
     def __post_init__(self) -> None:
         if self.reached and self.reached not in self.plan.steps:
@@ -116,8 +122,16 @@ class Run:
 
     @property
     def unconfirmed(self) -> bool:
-        """Its step should be analysed, nothing analyses it, and nobody has said "go on" yet (`no-analysis`)."""
+        """Its step should be analysed, and neither its figures nor a person have said "go on" yet."""
         return self.state is RunState.BETWEEN and self.plan.analysed and self.confirmed < self.reached
+
+    @property
+    def doubted(self) -> Look | None:
+        """The look that holds its next step: it was watched for its time, and the figures do not pass. None while it
+        is still watched, or where nothing is to be analysed."""
+        look = self.look
+        held = self.unconfirmed and look is not None and look.percent == self.reached
+        return look if held and look is not None and look.verdict is not Verdict.PASS else None
 
 
 _HOLDABLE: Final = frozenset({RunState.INTENDED, RunState.BETWEEN})

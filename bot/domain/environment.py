@@ -4,8 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from pydantic import JsonValue
+
+AHEAD: Final = timedelta(minutes=1)
+"""Clocks may differ by so much; a reading from farther ahead was dated by one that was wrong."""
 
 
 class Colour(StrEnum):
@@ -58,13 +62,14 @@ class MonitorState:
         return f"{self.environment}/{self.name}"
 
     def at(self, now: datetime, stale_after: timedelta) -> "MonitorState":
-        """The same state as seen at `now`: too old a reading makes the monitor blind, not green."""
-        if self.read_at is None or now - self.read_at <= stale_after:
+        """The same state as seen at `now`: too old a reading makes the monitor blind, not green, and so does one of the
+        future, which would be fresh for as long as a clock was wrong."""
+        if self.read_at is None or -AHEAD <= now - self.read_at <= stale_after:
             return self
         return replace(
             self,
             colour=Colour.UNKNOWN,
-            since=max(self.since, self.read_at + stale_after),
+            since=min(now, max(self.since, self.read_at + stale_after)),
             code="stale",
             facts={
                 "read_at": self.read_at.isoformat(),
@@ -127,6 +132,15 @@ class EnvironmentState:
     name: str
     colour: Colour
     since: datetime
+    causes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """From `since` on an environment had this colour, because of these monitors."""
+
+    since: datetime
+    colour: Colour
     causes: tuple[str, ...] = ()
 
 

@@ -1,18 +1,20 @@
 """Who is on call: a list of people that takes turns at every hand-off of a cron in a zone."""
 
+from bisect import bisect_right
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from bot.domain.crons import Cron, occurrences
-from bot.domain.wall_clock import local, start_instant
+from bot.domain.wall_clock import start_instant
 
 EPOCH: Final = date(1970, 1, 5)
 """A Monday. A rotation without a `starts` of its own counts its hand-offs from here, in its zone."""
 
 MOST_HANDOFFS_PER_DAY: Final = 24
+_YEARS: Final = 8  # a hand-off of 29 February comes at least that often
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +42,7 @@ class Rotation:
     @property
     def begins(self) -> datetime:
         """The UTC instant from which somebody is on call: the first of the local day `starts`."""
-        return start_instant(datetime.combine(self.starts or EPOCH, time.min), self.zone)
+        return _beginning(self.starts or EPOCH, self.zone)
 
 
 def on_call_at(rotation: Rotation, instant: datetime) -> str | None:
@@ -48,38 +50,51 @@ def on_call_at(rotation: Rotation, instant: datetime) -> str | None:
     at = instant.astimezone(UTC)
     if at < rotation.begins:
         return None
-    return rotation.people[(_handoffs(rotation, at) - 1) % len(rotation.people)]
+    passed = _before(rotation.handoff, rotation.zone, rotation.begins, at.year)
+    passed += bisect_right(handoffs(rotation, at.year), at)
+    return rotation.people[(passed - 1) % len(rotation.people)]
 
 
 def next_handoff(rotation: Rotation, instant: datetime) -> datetime | None:
     """The first hand-off after an aware instant (UTC), None where there is none within eight years."""
-    after = max(instant.astimezone(UTC) + timedelta(microseconds=1), rotation.begins)
-    length = timedelta(days=2)
-    while length < timedelta(days=8 * 366):  # widening steps: most hand-offs are daily or weekly
-        found = occurrences(rotation.handoff, rotation.zone, after, after + length)
-        if found:
-            return found[0]
-        length *= 4
+    at = instant.astimezone(UTC)
+    first = max(at, rotation.begins).year
+    for year in range(first, first + _YEARS + 1):
+        found = handoffs(rotation, year)
+        place = bisect_right(found, at)
+        if place < len(found):
+            return found[place]
     return None
 
 
-def _handoffs(rotation: Rotation, at: datetime) -> int:
-    """How many hand-offs lie in [begins, at]."""
-    year = local(at, rotation.zone).year
-    newest = max(_new_year(rotation, year), rotation.begins)
-    whole = sum(
-        _handoffs_in_year(rotation.handoff, rotation.zone, rotation.begins, earlier)
-        for earlier in range((rotation.starts or EPOCH).year, year)
-    )
-    return whole + len(occurrences(rotation.handoff, rotation.zone, newest, at + timedelta(microseconds=1)))
+def handoffs(rotation: Rotation, year: int) -> tuple[datetime, ...]:
+    """The hand-offs of one year of UTC, from the rotation's beginning on, ascending."""
+    return _handoffs(rotation.handoff, rotation.zone, rotation.begins, year)
 
 
-def _new_year(rotation: Rotation, year: int) -> datetime:
-    return start_instant(datetime(year, 1, 1), rotation.zone)  # noqa: DTZ001 - a wall-clock time
+@lru_cache(maxsize=256)
+def _handoffs(handoff: Cron, zone: ZoneInfo, begins: datetime, year: int) -> tuple[datetime, ...]:
+    low, high = max(_new_year(year), begins), _new_year(year + 1)
+    return tuple(occurrences(handoff, zone, low, high)) if low < high else ()
+
+
+@lru_cache(maxsize=1024)
+def _before(handoff: Cron, zone: ZoneInfo, begins: datetime, year: int) -> int:
+    """How many hand-offs lie in [begins, the beginning of a year of UTC)."""
+    return sum(_count(handoff, zone, begins, earlier) for earlier in range(begins.year, year))
 
 
 @lru_cache(maxsize=4096)
-def _handoffs_in_year(handoff: Cron, zone: ZoneInfo, begins: datetime, year: int) -> int:
-    low = max(start_instant(datetime(year, 1, 1), zone), begins)  # noqa: DTZ001 - a wall-clock time
-    high = start_instant(datetime(year + 1, 1, 1), zone)  # noqa: DTZ001 - a wall-clock time
+def _count(handoff: Cron, zone: ZoneInfo, begins: datetime, year: int) -> int:
+    """How many there are in one year: only the number is kept of those that are long past."""
+    low, high = max(_new_year(year), begins), _new_year(year + 1)
     return len(occurrences(handoff, zone, low, high)) if low < high else 0
+
+
+@lru_cache(maxsize=1024)
+def _beginning(starts: date, zone: ZoneInfo) -> datetime:
+    return start_instant(datetime.combine(starts, time.min), zone)
+
+
+def _new_year(year: int) -> datetime:
+    return datetime(year, 1, 1, tzinfo=UTC)

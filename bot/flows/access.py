@@ -15,6 +15,7 @@ from bot.domain.change_request import ChangeRequest
 from bot.domain.refusal import Refusal
 from bot.flows.asking import Asker, known_request
 from bot.flows.authority import Authority, about_at_a_press, asked_of
+from bot.flows.on_duty import rostered
 from bot.flows.roles import Held, live_sources_of, roles_of
 from bot.gates import checklist
 from bot.policy import Environment, Policy
@@ -150,8 +151,9 @@ class Reader:
         self, person: str, environment: str, now: datetime, request: ChangeRequest | None
     ) -> None:
         """By the policy's own words where they suffice; only otherwise its live sources are asked."""
+        policy = await self.ledger.read(lambda tx: rostered(tx, self.policy))
         try:
-            may_read(self.policy, person, environment, now)
+            may_read(policy, person, environment, now)
         except Refusal as refusal:
             if not refusal.facts.get("unanswered") or self.authority is None:
                 raise
@@ -162,7 +164,7 @@ class Reader:
             answers = (await asked_of(self.authority, self.policy, request, person, roles=roles)).answers
         else:
             answers = await about_at_a_press(self.authority, self.policy, person)
-        may_read(self.policy, person, environment, now, answers)
+        may_read(policy, person, environment, now, answers)
 
 
 def restricted(policy: Policy, environment: str) -> bool:

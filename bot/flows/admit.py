@@ -14,6 +14,7 @@ from bot.domain.refusal import Refusal
 from bot.flows import owing
 from bot.flows.access import may_request, sources_of_requesters
 from bot.flows.authority import Authority
+from bot.flows.on_duty import rostered
 from bot.flows.seats import seat_plan
 from bot.policy import Policy
 from bot.ports import Ledger, Transaction
@@ -28,6 +29,8 @@ async def admitted(
     """Whether it may be judged. One that its requester may not ask for is refused here, and they are told."""
     if request.state is not RequestState.EVALUATING:
         return True
+    if request.automatic:
+        return True  # nobody asks for it
     if request.kind is Kind.ROLLBACK and not seat_plan(policy, request).asks_nobody:
         return True  # whoever may approve it may ask for it, and that is asked when they do
     if not sources_of_requesters(policy, request):
@@ -43,7 +46,7 @@ async def admitted(
         if current is None or current.state is not RequestState.EVALUATING:
             return False
         try:
-            may_request(policy, person, current, tx.now, answers)
+            may_request(rostered(tx, policy), person, current, tx.now, answers)
         except Refusal as refusal:
             _refuse(tx, policy, current, refusal)
             return False

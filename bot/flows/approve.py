@@ -19,7 +19,9 @@ from bot.flows.held_factors import allowed_methods, held_factors
 from bot.flows.intents import open_intent
 from bot.flows.link import known_person, undisputed
 from bot.flows.locks import committed, failed, locked
+from bot.flows.on_duty import rostered
 from bot.flows.stake import held_silent
+from bot.flows.state_rules import as_asked
 from bot.policy import Policy
 from bot.ports import CodeCheck, Ledger, Transaction
 
@@ -66,7 +68,7 @@ async def open_page(ledger: Ledger, policy: Policy, asker: Asker, request_id: st
     def step(tx: Transaction) -> Opened:
         person = known_person(tx, policy, asker).person or ""
         request = signable(tx, policy, person, request_id)
-        held_factors(tx, policy, person, request.environment)
+        held_factors(tx, as_asked(policy, request), person, request.environment)
         locked(tx, person, None)
         token = open_intent(tx, purpose=Purpose.APPROVE, person=person, asker=asker, request=request)
         return Opened(token=token, request=request, person=person, until=tx.now + INTENT_LASTS)
@@ -166,7 +168,7 @@ def signable(
     state = RequestState.EXPIRED if request.is_open and tx.now >= request.expires_at else request.state
     if state is not RequestState.AWAITING_APPROVAL and not held_silent(request):
         raise Refusal("not-awaiting-approval", {"request": request.id, "state": state.value})
-    may_fill_a_seat(policy, request, person, tx.now, benefit=True)
+    may_fill_a_seat(rostered(tx, policy), request, person, tx.now, benefit=True)
     evidence = tx.evidence.about(request.service, artifact=request.artifact.tag)
     known = Known(links=tx.identities.of(person), asked=False)
     not_an_author(policy, request, person, evidence, known)
@@ -192,7 +194,7 @@ def take_code(
 
 def _codes(tx: Transaction, policy: Policy, request: ChangeRequest, actor: Actor) -> tuple[Credential, ...]:
     """What a code typed in Slack may belong to. Raises Refusal."""
-    person = actor.person or ""
+    person, policy = actor.person or "", as_asked(policy, request)
     allowed = allowed_methods(policy, request.environment)
     if Method.TOTP not in allowed:
         raise Refusal("method-forbidden", {"method": "totp", "allowed": [m.value for m in allowed]})

@@ -41,14 +41,38 @@ def known_request(tx: Transaction, request_id: str, *, lock: bool = True) -> Cha
 
 
 def known(kind: str, name: str, names: Sequence[str]) -> str:
-    """`name` where the policy has it. Raises Refusal `unknown-KIND` with what was probably meant."""
+    """`name` where the policy has it, to the letter. Raises Refusal `unknown-KIND` with what was probably meant."""
     if name in names:
         return name
+    name = seen(name)
     meant = get_close_matches(name, names, n=1)
     raise Refusal(
         f"unknown-{kind}",
-        {"name": name[:80], "meant": meant[0] if meant else None, "known": [*sorted(names)[:10]]},
+        {
+            "name": name[:80] or "nothing",
+            "meant": meant[0] if meant else None,
+            "known": [*sorted(names)[:10]],
+        },
     )
+
+
+def known_alone(kind: str, words: str, names: Sequence[str], usage: str) -> str:
+    """The same of the one word that `usage` takes. Raises Refusal `too-many-words` for what follows a good one."""
+    first, _, more = words.partition(" ")
+    found = known(kind, seen(first), names)
+    no_more(more, usage)
+    return found
+
+
+def seen(words: str) -> str:
+    """Typed words without the marks that nobody sees, which come along when something is pasted."""
+    return "".join(character for character in words if character.isprintable())
+
+
+def no_more(words: str, usage: str) -> None:
+    """Raises Refusal `too-many-words` where there are any."""
+    if left := words.split():
+        raise Refusal("too-many-words", {"name": left[0][:40], "usage": usage})
 
 
 def plain_text(text: str | None) -> str:

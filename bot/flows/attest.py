@@ -18,7 +18,9 @@ from bot.flows.asking import Asker, known_request
 from bot.flows.authority import NOBODY_ASKED, Asked, Authority, asked_at_a_press
 from bot.flows.authorship import Known, wrote_none_of_it
 from bot.flows.link import known_person
+from bot.flows.on_duty import rostered
 from bot.flows.roles import roles_of
+from bot.flows.state_rules import as_asked, left_policy
 from bot.gates import checklist
 from bot.policy import ChecklistItem, Policy
 from bot.ports import Ledger, Transaction
@@ -178,7 +180,8 @@ def _meant(shown: Listed, target: Target) -> Entry:
 
 
 def _listed(tx: Transaction, policy: Policy, request: ChangeRequest) -> Listed:
-    if request.environment not in policy.environments or request.service not in policy.services:
+    policy = as_asked(policy, request)
+    if left_policy(policy, request) is not None:
         raise Refusal("no-longer-in-policy", {"request": request.id})
     name = name_for(policy, request.environment)
     if name is None:
@@ -229,7 +232,7 @@ class _Asked:
                 links=tx.identities.of(person), authors=asked.authors, problem=asked.authors_problem
             )
         )
-        self._roles = cache(lambda person: roles_of(policy, person, tx.now, asked.answers))
+        self._roles = cache(lambda person: roles_of(rostered(tx, policy), person, tx.now, asked.answers))
         self._built = cache(lambda: list(tx.evidence.about(request.service, artifact=request.artifact.tag)))
 
     def able(self, item: ChecklistItem) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from bot.flows.login_roles import LoginRoles
 from bot.flows.roles import has_a_say, live_sources_of
 from bot.flows.seats import seat_plan
 from bot.flows.sources import NOT_CONNECTED, TIMEOUT, Round, Topic
+from bot.flows.state_rules import as_asked, left_policy
 from bot.policy import Policy
 from bot.ports import Clock, Groups, IdentityProvider, Ledger, Repositories, Transaction
 
@@ -51,7 +52,8 @@ NOBODY_ASKED: Final = Asked()
 def sources_for(policy: Policy, request: ChangeRequest) -> tuple[str, ...]:
     """Every source on which it depends whether a signature of this request counts; empty where the policy itself and
     CI's evidence know all of it. Pure, so that a policy without live sources costs nothing more."""
-    if request.environment not in policy.environments or request.service not in policy.services:
+    policy = as_asked(policy, request)
+    if left_policy(policy, request) is not None:
         return ()
     plan = seat_plan(policy, request)
     excluded = () if plan.own else policy.environments[request.environment].approval.exclude
@@ -63,7 +65,7 @@ def sources_for(policy: Policy, request: ChangeRequest) -> tuple[str, ...]:
 
 def repository_source(policy: Policy, request: ChangeRequest) -> str | None:
     """The repository whose commits tell who wrote the change, as a source; None where that excludes nobody."""
-    repository = policy.services[request.service].repository
+    repository = as_asked(policy, request).services[request.service].repository
     wanted = repository is not None and excludes(policy, request, AUTHORS)
     return f"{REPOSITORY} {repository}" if wanted else None
 

@@ -14,6 +14,7 @@ from bot.domain.repository import Author
 from bot.domain.snapshot import Snapshot
 from bot.flows.accounts import Marks, marks_in, marks_of, marks_of_author
 from bot.flows.seats import seat_plan
+from bot.flows.state_rules import as_asked
 from bot.policy import Policy
 
 AUTHORS: Final = "commit-authors"
@@ -46,7 +47,7 @@ CI_ALONE: Final = Known(asked=False)
 def excludes(policy: Policy, request: ChangeRequest, word: str) -> bool:
     """Whether the policy keeps them out of the seats of this request."""
     return (
-        word in policy.environments[request.environment].approval.exclude
+        word in as_asked(policy, request).environments[request.environment].approval.exclude
         and not seat_plan(policy, request).own
     )
 

@@ -10,6 +10,7 @@ from bot.domain.change_request import ChangeRequest, Kind, RequestState
 from bot.domain.fingerprint import evidence_digest, fingerprint, fingerprint_facts
 from bot.domain.snapshot import Snapshot
 from bot.flows import owing
+from bot.flows.state_rules import asked_digest
 from bot.policy import Policy
 from bot.ports import Transaction
 
@@ -23,7 +24,10 @@ def bind(
     Until the first judgement is told nobody can have signed anything, so facts then settle without a revision; but for
     a rollback that comes with its approval (P16). What a rollback takes back is settled when it is asked for.
     """
-    digest = snapshot.registry.digest or request.artifact.digest
+    if request.kind is Kind.CONFIGURATION:  # what is asked for is no image, and no registry knows it
+        digest: str | None = asked_digest(tx, policy, request.artifact.tag)
+    else:
+        digest = snapshot.registry.digest or request.artifact.digest
     target = request.rollback_target if request.kind is Kind.ROLLBACK else snapshot.rollback.target
     facts = fingerprint_facts(
         request,

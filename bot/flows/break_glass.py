@@ -19,6 +19,7 @@ from bot.domain.owed import Delivery, Timer
 from bot.domain.refusal import Refusal
 from bot.domain.snapshot import Snapshot
 from bot.flows import loud, owing
+from bot.flows.on_duty import called
 from bot.flows.roles import on_call
 from bot.flows.rollouts import run_of
 from bot.gates import calendar, ticket
@@ -99,7 +100,7 @@ def with_glass(tx: Transaction, policy: Policy, request: ChangeRequest, glass: G
             bypasses=section.bypasses,
             requires=section.requires,
             expires_at=ends,
-            told=on_duty(policy, tx.now),
+            told=on_duty(called(tx, policy), tx.now),
         ),
     )
 

@@ -12,6 +12,7 @@ from bot.flows.inquire import RequestView, view_of
 from bot.flows.intents import ask_challenge, intent_of
 from bot.flows.link import person_of_slack, undisputed
 from bot.flows.locks import committed, locked
+from bot.flows.state_rules import as_asked
 from bot.policy import Policy
 from bot.ports import Ledger, Transaction
 
@@ -107,14 +108,20 @@ def _ready(tx: Transaction, policy: Policy, intent: Intent) -> HeldFactors:
     could = CHECKS.get(intent.purpose)
     if could is not None:
         could(tx, policy, intent)
-    return held_factors(tx, policy, intent.person, environment_of(tx, intent))
+    return held_factors(tx, _about(tx, policy, intent), intent.person, environment_of(tx, intent))
+
+
+def _about(tx: Transaction, policy: Policy, intent: Intent) -> Policy:
+    """The policy as it judges what the intent is about: a change of state has an approval of its own (K1)."""
+    request = None if intent.request is None else tx.requests.get(intent.request)
+    return policy if request is None else as_asked(policy, request)
 
 
 def usable(tx: Transaction, policy: Policy, intent: Intent, method: Method, address: str) -> HeldFactors:
     """The same for one method. Raises Refusal."""
     locked(tx, intent.person, address, method=method.value)
     held = _ready(tx, policy, intent)
-    allowed = allowed_methods(policy, environment_of(tx, intent))
+    allowed = allowed_methods(_about(tx, policy, intent), environment_of(tx, intent))
     if method not in allowed:
         raise Refusal("method-forbidden", {"method": method.value, "allowed": [m.value for m in allowed]})
     if method not in held.methods:
@@ -142,7 +149,7 @@ def _still_known(tx: Transaction, policy: Policy, intent: Intent) -> None:
 
 def within(tx: Transaction, policy: Policy, intent: Intent) -> timedelta:
     """How fresh a factor has to be (P8)."""
-    environment = policy.environments.get(environment_of(tx, intent) or "")
+    environment = _about(tx, policy, intent).environments.get(environment_of(tx, intent) or "")
     return FRESH if environment is None else environment.approval.second_factor.within
 
 

@@ -9,6 +9,7 @@ from bot.flows import owing
 from bot.flows.asking import Asker, bounded_reason, known_request
 from bot.flows.authority import Authority, asked_at_a_press
 from bot.flows.count import may_fill_a_seat
+from bot.flows.on_duty import rostered
 from bot.flows.rollouts import stop
 from bot.policy import Policy
 from bot.ports import Ledger, Transaction
@@ -44,7 +45,7 @@ def _rejectable(
     if not request.may_become(RequestState.REJECTED):
         raise Refusal("not-awaiting-approval", {"request": request.id, "state": request.state.value})
     # To say no is safe: whoever may hold a seat, for all that is known, may.
-    may_fill_a_seat(policy, request, actor.person or "", tx.now, benefit=True)
+    may_fill_a_seat(rostered(tx, policy), request, actor.person or "", tx.now, benefit=True)
     return request
 
 
@@ -62,7 +63,7 @@ async def cancel(ledger: Ledger, policy: Policy, asker: Asker, request_id: str, 
             raise Refusal("too-late", {"request": request.id, "state": request.state.value})
         if actor.person != request.requester.person:
             try:
-                may_fill_a_seat(policy, request, actor.person or "", tx.now, benefit=True)
+                may_fill_a_seat(rostered(tx, policy), request, actor.person or "", tx.now, benefit=True)
             except Refusal as refusal:
                 raise Refusal(
                     "not-yours", {"request": request.id, "by": request.requester.person}
@@ -104,7 +105,7 @@ async def ask_to_start(
         if request.state is not RequestState.APPROVED:
             raise Refusal("not-approved", {"request": request.id, "state": request.state.value})
         if actor.person != request.requester.person:
-            may_fill_a_seat(policy, request, actor.person or "", tx.now, asked.answers)
+            may_fill_a_seat(rostered(tx, policy), request, actor.person or "", tx.now, asked.answers)
         wanted = replace(request, asked_to_start=actor)
         tx.requests.put(wanted, Fact(type="request.start-asked", by=actor))
         tx.remember(key, request.id)

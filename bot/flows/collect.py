@@ -18,6 +18,7 @@ from bot.flows.authority import NOBODY_ASKED, Asked, Authority, not_connected, s
 from bot.flows.colours import statuses
 from bot.flows.living_calendar import Living, compiled, living
 from bot.flows.shown import shown_sources
+from bot.flows.state_rules import as_asked
 from bot.policy import Policy
 from bot.ports import Clock, Deployers, Ledger, Registry, Transaction
 
@@ -50,6 +51,7 @@ class Collector:
         `about_people`: with what the live sources of roles say of whoever signed it, asked at the same time. What the
         calendar says of it is compiled by then, so that the transaction that decides does not have to.
         """
+        policy = as_asked(policy, request)
         rows = await self._ledger.read(partial(_rows, policy=policy, request=request))
         evidence = rows.evidence
         target = running(evidence, request.environment)

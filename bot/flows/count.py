@@ -20,8 +20,10 @@ from bot.flows import owing, shown
 from bot.flows.authority import sources_for
 from bot.flows.authorship import Known, not_an_author, wrote_none_of_it
 from bot.flows.living_calendar import living
+from bot.flows.on_duty import rostered
 from bot.flows.roles import Held, roles_of, word_on
 from bot.flows.seats import SeatPlan, seat_plan
+from bot.flows.state_rules import as_asked, left_policy
 from bot.policy import Policy
 from bot.ports import Transaction
 
@@ -85,7 +87,8 @@ def may_fill_a_seat(
 
     Raises Refusal `own-request`, `no-longer-in-policy`, `no-seats`, `excluded`, `no-seat` or `not-answered`.
     """
-    if request.environment not in policy.environments or request.service not in policy.services:
+    policy = as_asked(policy, request)
+    if left_policy(policy, request) is not None:
         raise Refusal("no-longer-in-policy", {"request": request.id})
     plan = seat_plan(policy, request)
     if person == request.requester.person and not plan.own:  # whatever the policy lists
@@ -204,7 +207,7 @@ def _seat_roles(
 ) -> frozenset[str]:
     person = approval.person
     _is_somebody_else(tx, policy, request, approval)
-    roles = may_fill_a_seat(policy, request, person, tx.now, snapshot.answers)
+    roles = may_fill_a_seat(rostered(tx, policy), request, person, tx.now, snapshot.answers)
     known = Known.by(snapshot, tx.identities.of(person))
     not_an_author(policy, request, person, snapshot.evidence, known)
     return roles

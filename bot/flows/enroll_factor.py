@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from pydantic import JsonValue
 
-from bot.domain.audit import Fact
 from bot.domain.refusal import Refusal
 from bot.domain.second_factor import Credential, Intent, Method, challenge_facts
 from bot.flows.approve import take_code
 from bot.flows.challenges import Asked, consume
+from bot.flows.copied_passkey import copied
 from bot.flows.enroll_proof import ProvedBy, enrolling, keep_proof
 from bot.flows.held_factors import held_factors
 from bot.flows.intents import ask_challenge
@@ -62,10 +62,7 @@ async def proved_by_passkey(
         if _own(tx, intent, answer.get("id")) is None:  # revoked meanwhile
             return _failed(tx, asked, "passkey-not-yours", address)
         if not tx.credentials.accept_counter(credential.id, asserted.counter):
-            facts: dict[str, JsonValue] = {"credential": credential.id, "counter": asserted.counter}
-            fact = Fact(type="factor.counter", by=intent.actor, facts=facts)
-            tx.trail.record(fact, subject=f"person/{intent.person}")
-            return _failed(tx, asked, "passkey-copied", address)
+            return copied(tx, policy, asked, credential, asserted.counter, address=address)
         _keep(tx, asked, intent, credential, asserted.evidence, browser)
         return None
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from bot.domain.audit import Fact
 from bot.domain.authority import NOT_ASKED, Answers
-from bot.domain.change_request import SYSTEM, ChangeRequest, Closing, RequestState
+from bot.domain.change_request import SYSTEM, ChangeRequest, Closing, Kind, RequestState
 from bot.domain.outcome import Readiness, Status
 from bot.domain.snapshot import Snapshot
 from bot.flows import owing, remind, shown
@@ -33,6 +33,8 @@ from bot.flows.intend import beside, intend, locked_with_others
 from bot.flows.make_way import in_the_way
 from bot.flows.reload_policy import in_force
 from bot.flows.stake import Stake, at_stake, held_by_silence, wants_to_start
+from bot.flows.state_change import take_effect
+from bot.flows.state_rules import as_asked, left_policy, over
 from bot.flows.supersede import ahead_of
 from bot.flows.wait import startable, wait
 from bot.gates import Earliest, checklist, earliest, rules_for
@@ -70,6 +72,7 @@ async def judged(
     A request for a later instant is judged for that instant (`at=`). A warning counts as passing where its reason is
     `acknowledged`.
     """
+    policy = as_asked(policy, request)
     snapshot = await collector.collect(policy, request)
     found = await asyncio.to_thread(_earliest, policy, snapshot, now, acknowledged=acknowledged)
     return Judgement(snapshot, found)
@@ -111,9 +114,10 @@ async def _evaluate(
     request, stake = await ledger.read(partial(_at_stake, policy=policy, request_id=request_id))
     if request is None or not _evaluable(request):
         return ()
-    if request.service not in policy.services or request.environment not in policy.environments:
-        await ledger.write(lambda tx: _refuse_gone(tx, policy, request_id))
+    if (gone := left_policy(policy, request)) is not None:
+        await ledger.write(lambda tx: _refuse_gone(tx, policy, request_id, gone))
         return ()
+    policy = as_asked(policy, request)
     if not await admitted(ledger, collector.authority, policy, request):
         return ()
     snapshot, seen = await _facts(collector, policy, request, stake)
@@ -124,7 +128,7 @@ def _at_stake(tx: Transaction, *, policy: Policy, request_id: str) -> tuple[Chan
     request = tx.requests.get(request_id)
     if request is None or not _evaluable(request):
         return request, Stake.NOTHING
-    return request, at_stake(tx, policy, request)
+    return request, at_stake(tx, as_asked(policy, request), request)
 
 
 async def _facts(
@@ -164,10 +168,10 @@ def _evaluable(request: ChangeRequest) -> bool:
     return request.is_open and request.state is not RequestState.STARTING
 
 
-def _refuse_gone(tx: Transaction, policy: Policy, request_id: str) -> None:
+def _refuse_gone(tx: Transaction, policy: Policy, request_id: str, code: str) -> None:
     request = tx.requests.get(request_id, lock=True)
     if request is not None and _evaluable(request):
-        _close(tx, policy, request, RequestState.REFUSED, "no-longer-in-policy")
+        _close(tx, policy, request, RequestState.REFUSED, code)
 
 
 def decide(
@@ -192,6 +196,9 @@ def decide(
         return ()
     if tx.now >= request.expires_at:
         _close(tx, policy, request, RequestState.EXPIRED, "expired")
+        return ()
+    if (code := over(tx, policy, request)) is not None:
+        _close(tx, policy, request, RequestState.REFUSED, code)
         return ()
     snapshot = as_of_now(tx, policy, request, collected)
     if snapshot is None:  # another version runs by now, and the registry was not asked about it
@@ -345,7 +352,7 @@ def _advance(
     starting = wanted and startable(request, tx.now)
     request = _seated(tx, policy, request, snapshot, starting=starting)
     if starting and request.state is RequestState.APPROVED and startable(request, tx.now):
-        intend(tx, policy, request)
+        (take_effect if request.kind is Kind.CONFIGURATION else intend)(tx, policy, request)
     else:
         wait(tx, policy, before, request, counted=counted, again=tx.now + ASK_AGAIN)
 
@@ -367,7 +374,8 @@ def _seated(
     if approved or silent:
         return held_by_silence(request, silent)
     owing.card(tx, policy, request)  # first: a note holds its lane until the message of its thread is there
-    owing.note(tx, policy, request, "approved")
+    if not request.automatic:  # nobody approved it anew
+        owing.note(tx, policy, request, "approved")
     return replace(request, state=RequestState.APPROVED, approved_at=tx.now)
 
 

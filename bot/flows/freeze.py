@@ -19,6 +19,7 @@ from bot.flows.freeze_moments import announce, begun, drop_timers, fire, reconsi
 from bot.flows.freeze_roles import may_declare, may_lift
 from bot.flows.freezes import Frozen, declared, known_freeze, unfrozen
 from bot.flows.link import known_person
+from bot.flows.on_duty import rostered
 from bot.policy import Policy
 from bot.ports import Ledger, Transaction
 
@@ -45,7 +46,9 @@ class Declaration:
 
 async def declarable(ledger: Ledger, policy: Policy, asker: Asker) -> None:
     """Raise Refusal for somebody who may not declare a freeze, before they fill in the form."""
-    await ledger.read(lambda tx: may_declare(policy, known_person(tx, policy, asker).person or "", tx.now))
+    await ledger.read(
+        lambda tx: may_declare(rostered(tx, policy), known_person(tx, policy, asker).person or "", tx.now)
+    )
 
 
 async def declare(ledger: Ledger, policy: Policy, asker: Asker, wanted: Declaration, *, key: str) -> Freeze:
@@ -60,7 +63,7 @@ async def declare(ledger: Ledger, policy: Policy, asker: Asker, wanted: Declarat
         if isinstance(seen, str) and (there := tx.freezes.get(seen)) is not None:
             return there
         actor = known_person(tx, policy, asker)
-        may_declare(policy, actor.person or "", tx.now)
+        may_declare(rostered(tx, policy), actor.person or "", tx.now)
         number = tx.freezes.next_number()  # its lock makes whoever declares the same at once see this one
         freeze = _believed(policy, actor, wanted, f"FRZ-{number}", tx.now)
         for other in tx.freezes.since(tx.now):
@@ -167,7 +170,7 @@ async def _live(
         freeze = tx.freezes.get(freeze_id, lock=False)
         try:
             if freeze is not None:
-                may_lift(policy, freeze, actor.person or "", tx.now)
+                may_lift(rostered(tx, policy), freeze, actor.person or "", tx.now)
         except Refusal as refusal:
             return bool(refusal.facts["unanswered"])
         return False
@@ -223,5 +226,5 @@ def _liftable(
         raise Refusal("lifted-already", {"freeze": freeze.id, "by": by, "at": freeze.lifted_at.isoformat()})
     if freeze.ends_at is not None and freeze.ends_at <= tx.now:
         raise Refusal("freeze-over", {"freeze": freeze.id, "at": freeze.ends_at.isoformat()})
-    may_lift(policy, freeze, actor.person or "", tx.now, answers)
+    may_lift(rostered(tx, policy), freeze, actor.person or "", tx.now, answers)
     return freeze

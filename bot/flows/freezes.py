@@ -15,6 +15,7 @@ from bot.domain.freeze import UNTIL_LIFTED, Freeze, FreezeClass, FreezeState
 from bot.domain.refusal import Refusal
 from bot.flows.freeze_roles import lifters
 from bot.flows.living_calendar import with_feeds
+from bot.flows.on_duty import rostered
 from bot.gates import calendar
 from bot.policy import Policy
 from bot.ports import Ledger, Transaction
@@ -114,7 +115,7 @@ async def one_freeze(ledger: Ledger, policy: Policy, freeze_id: str) -> Frozen:
 
     def query(tx: Transaction) -> Frozen:
         freeze = known_freeze(tx, policy, freeze_id, lock=False)
-        return replace(declared(freeze), may_lift=lifters(policy, freeze, tx.now))
+        return replace(declared(freeze), may_lift=lifters(rostered(tx, policy), freeze, tx.now))
 
     return await ledger.read(query)
 

@@ -17,6 +17,7 @@ from bot.flows.authorship import Known
 from bot.flows.count import may_fill_a_seat, not_an_author
 from bot.flows.link import known_person
 from bot.flows.living_calendar import prepare
+from bot.flows.on_duty import rostered
 from bot.flows.rollout_step import frozen_by
 from bot.flows.rollouts import run_of
 from bot.flows.run_end import way_back
@@ -80,7 +81,7 @@ async def resume(
     key: str,
     authority: Authority | None = None,
 ) -> Standing:
-    """Let it go on: lift what a person held, and stand in for the analysis that nobody makes (`no-analysis`).
+    """Let it go on: lift what a person held, and say go on where figures warn, fail or are not known.
 
     It lifts what the asker may lift and leaves the rest; a freeze is never lifted here. Raises Refusal `over-already`,
     `not-held`, `frozen`, `not-yours-to-resume`, or why the asker may not judge a step. The live sources of roles are
@@ -149,7 +150,7 @@ def _may_lift(tx: Transaction, policy: Policy, request: ChangeRequest, actor: Ac
     if held is None or actor.person in (held.by.person, request.requester.person):
         return
     try:
-        may_fill_a_seat(policy, request, actor.person or "", tx.now, asked.answers)
+        may_fill_a_seat(rostered(tx, policy), request, actor.person or "", tx.now, asked.answers)
     except Refusal as refusal:
         if refusal.code == "not-answered":
             raise
@@ -169,7 +170,7 @@ def _may_judge(tx: Transaction, policy: Policy, request: ChangeRequest, actor: A
         raise Refusal("own-step", {"request": request.id})
     if request.environment in policy.environments and not seats_of(policy, request.environment):
         return
-    may_fill_a_seat(policy, request, person, tx.now, asked.answers)
+    may_fill_a_seat(rostered(tx, policy), request, person, tx.now, asked.answers)
     evidence = tx.evidence.about(request.service, artifact=request.artifact.tag)
     known = Known(links=tx.identities.of(person), authors=asked.authors, problem=asked.authors_problem)
     not_an_author(policy, request, person, evidence, known)

@@ -1,7 +1,7 @@
 """Answers that change nothing: how a request, all requests and the environments stand."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from bot.domain.approval import Approval, ApprovalState
 from bot.domain.authority import Answers
@@ -11,6 +11,7 @@ from bot.domain.environment import EnvironmentStatus
 from bot.domain.evidence import Evidence, EvidenceKind, newest
 from bot.domain.incident import Incident
 from bot.domain.outcome import GateOutcome
+from bot.domain.page import Page, PageState
 from bot.domain.quorum import Quorum
 from bot.domain.refusal import Refusal
 from bot.flows import shown
@@ -28,13 +29,15 @@ from bot.flows.count import (
 )
 from bot.flows.evaluate import judged
 from bot.flows.lifting import with_lifters
+from bot.flows.on_duty import rostered
 from bot.flows.shown import Uncounted
+from bot.flows.state_rules import as_asked, left_policy
+from bot.flows.suspects import Alike, alike, changed_before, reached
+from bot.flows.together import waiting
 from bot.flows.wait import startable
 from bot.gates import Earliest
 from bot.policy import Policy
 from bot.ports import Clock, Ledger, Place, Transaction
-
-SHORTLY_BEFORE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +70,41 @@ class IncidentView:
     changed: tuple[ChangeRequest, ...]  # what went live there within the hour before, newest first
     place: Place | None
     now: datetime
+    suspect: ChangeRequest | None = None
+    reached: bool = True  # the suspect changed what runs there, so there may be something to take back
+    alike: tuple[Alike, ...] = ()  # where else the version of the suspect runs, and how it does there
+    pages: tuple[Page, ...] = ()  # of `paged`
+    waiting: tuple[Incident, ...] = ()  # all that its pages tell of and that nobody has yet, itself included
+    leader: Incident | None = None  # the one whose page this is, where another one is spoken of first
+
+    @property
+    def paged(self) -> Incident:
+        """The incident that a page of this view belongs to, and that an answer to it is given to."""
+        return self.leader or self.incident
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """Whom the step that was told last asked: people of the directory, and places by their destinations."""
+        chain = self.paged.escalation
+        if chain is None or not chain.told:
+            return ()
+        sent = (PageState.OWED, PageState.REACHED)
+        return tuple(p.recipient for p in self.pages if p.step == chain.told and p.state in sent)
+
+    @property
+    def answer_by(self) -> datetime | None:
+        """Until when an answer is waited for: the time of the step that was told last; before the first, and where the
+        chain is at rest, the response time of the severity (F7)."""
+        chain = self.paged.escalation
+        if chain is not None and chain.told and chain.next_at is not None:
+            return chain.next_at
+        return self.incident.respond_by
+
+    @property
+    def late_since(self) -> datetime | None:
+        """Since when an answer is late by the severity; None while it is not."""
+        by = self.incident.respond_by
+        return by if by is not None and by <= self.now else None
 
 
 async def request_view(
@@ -94,8 +132,9 @@ def _also_ready(tx: Transaction, request: ChangeRequest) -> tuple[ChangeRequest,
 
 def view_of(tx: Transaction, policy: Policy, request: ChangeRequest) -> RequestView:
     """The view of `request` in this transaction. A policy that lost its environment shows no seats."""
+    policy = as_asked(policy, request)
     approvals = tuple(tx.approvals.of(request.id))
-    seats = _seats(tx, policy, request, approvals)
+    seats = _seats(tx, rostered(tx, policy), request, approvals)
     return RequestView(
         request=replace(request, readiness=with_lifters(tx, policy, request.readiness)),
         approvals=approvals,
@@ -128,7 +167,7 @@ class _Seats:
 def _seats(
     tx: Transaction, policy: Policy, request: ChangeRequest, approvals: tuple[Approval, ...]
 ) -> _Seats:
-    if request.environment not in policy.environments or request.service not in policy.services:
+    if left_policy(policy, request) is not None:
         return _Seats(quorum=Quorum(seats=(), people=0, minimum=0))
     quorum = quorum_of(tx, policy, request)
     if not request.is_open or quorum.filled:
@@ -197,8 +236,7 @@ async def why(ledger: Ledger, policy: Policy, collector: Collector, clock: Clock
     """Every gate with its evidence, asked anew while the request is open. Raises Refusal `unknown-request`."""
     view = await request_view(ledger, policy, request_id)
     request = view.request
-    gone = request.environment not in policy.environments or request.service not in policy.services
-    if gone or not request.is_open:
+    if left_policy(policy, request) is not None or not request.is_open:
         outcomes = () if request.readiness is None else request.readiness.outcomes
         return Why(view=view, outcomes=outcomes, fresh=False)
     acknowledged = request.reason is not None
@@ -220,33 +258,58 @@ async def environments(ledger: Ledger, policy: Policy) -> tuple[EnvironmentStatu
     return await ledger.read(lambda tx: statuses(tx, policy, tx.now))
 
 
+async def open_incidents(ledger: Ledger) -> dict[str, Incident]:
+    """Every incident that is not over, by its id."""
+    return await ledger.read(lambda tx: {each.id: each for each in tx.incidents.open()})
+
+
 async def incident_view(ledger: Ledger, policy: Policy, incident_id: str) -> IncidentView:
     """One incident. Raises Refusal `unknown-incident`."""
 
     def query(tx: Transaction) -> IncidentView:
-        incident = tx.incidents.get(incident_id)
-        if incident is None:
-            raise Refusal("unknown-incident", {"incident": incident_id[:40]})
-        seen = statuses(tx, policy, tx.now)
-        return IncidentView(
-            incident=incident,
-            status=next((s for s in seen if s.name == incident.environment), None),
-            others=tuple(s for s in seen if s.name != incident.environment),
-            changed=_changed_before(tx, incident),
-            place=tx.place(incident.id, "card"),
-            now=tx.now,
-        )
+        return _incident_view(tx, policy, _known_incident(tx, incident_id))
 
     return await ledger.read(query)
 
 
-def _changed_before(tx: Transaction, incident: Incident) -> tuple[ChangeRequest, ...]:
-    """What went live in the hour before; named as a fact, never claimed as the cause."""
-    recent = tx.requests.newest(limit=50, environment=incident.environment)
-    return tuple(
-        r
-        for r in recent
-        if r.state is RequestState.LIVE
-        and r.closing is not None
-        and timedelta(0) <= incident.opened_at - r.closing.at <= SHORTLY_BEFORE
-    )[:3]
+async def page_view(ledger: Ledger, policy: Policy, incident_id: str) -> IncidentView:
+    """What a page of this incident says: of all that it tells of, the first by the fix-first order that nobody has yet
+    is spoken of, which is not always the one that leads them. Raises Refusal `unknown-incident`."""
+    order = {name: n for n, name in enumerate(policy.environments)}
+
+    def query(tx: Transaction) -> IncidentView:
+        incident = _known_incident(tx, incident_id)
+        there = tuple(waiting(tx, incident))
+        first = min(there, key=lambda each: order.get(each.environment, len(order)), default=incident)
+        if first.id == incident.id:
+            return _incident_view(tx, policy, incident)
+        pages = tuple(tx.pages.of(incident.id))
+        return replace(_incident_view(tx, policy, first), waiting=there, leader=incident, pages=pages)
+
+    return await ledger.read(query)
+
+
+def _known_incident(tx: Transaction, incident_id: str) -> Incident:
+    incident = tx.incidents.get(incident_id)
+    if incident is None:
+        raise Refusal("unknown-incident", {"incident": incident_id[:40]})
+    return incident
+
+
+def _incident_view(tx: Transaction, policy: Policy, incident: Incident) -> IncidentView:
+    seen = statuses(tx, policy, tx.now)
+    others = tuple(s for s in seen if s.name != incident.environment)
+    suspect = None if incident.suspect is None else tx.requests.get(incident.suspect)
+    return IncidentView(
+        incident=incident,
+        status=next((s for s in seen if s.name == incident.environment), None),
+        others=others,
+        suspect=suspect,
+        reached=suspect is None or suspect.state is RequestState.STARTING or reached(tx, suspect),
+        alike=alike(tx, suspect, others),
+        pages=tuple(tx.pages.of(incident.id)),
+        waiting=tuple(waiting(tx, incident)),
+        changed=changed_before(tx, incident.environment, incident.opened_at),
+        place=tx.place(incident.id, "card"),
+        now=tx.now,
+    )

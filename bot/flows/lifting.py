@@ -9,6 +9,7 @@ from pydantic import JsonValue
 from bot.domain.freeze import Freeze
 from bot.domain.outcome import GateOutcome, Readiness
 from bot.flows.freeze_roles import lifters
+from bot.flows.on_duty import rostered
 from bot.policy import Policy
 from bot.ports import Transaction
 
@@ -27,7 +28,8 @@ def _named(tx: Transaction, policy: Policy, outcome: GateOutcome) -> GateOutcome
     freezes = [freeze for name in names if (freeze := tx.freezes.get(str(name))) is not None]
     if len(freezes) < len(names):  # one of them stands in the policy, and nobody lifts that in Slack
         return outcome
-    people: list[JsonValue] = [policy.people[p].name or p for p in _of_all(policy, freezes, tx.now)]
+    able = _of_all(rostered(tx, policy), freezes, tx.now)
+    people: list[JsonValue] = [policy.people[p].name or p for p in able]
     return replace(outcome, facts={**outcome.facts, "may_lift": people})
 
 

@@ -8,6 +8,7 @@ from bot.domain.audit import Fact
 from bot.domain.change_request import Actor
 from bot.domain.refusal import Refusal
 from bot.domain.second_factor import Intent
+from bot.flows.lock_notes import Lock, note_lock
 from bot.ports import Ledger, Transaction
 
 T = TypeVar("T")
@@ -47,10 +48,14 @@ def failed(
     tx.credentials.note_failure(person, tx.now, address=counts_there)
     facts = {"code": code, "method": method} | ({} if address is None else {"address": address})
     tx.trail.record(Fact(type="factor.failed", by=by, facts=facts), subject=subject)
-    since = tx.now - WITHIN
-    counted = tx.credentials.failures_since(person, since)
+    times = {"person": tx.credentials.failed_at(tx.now - WITHIN, person=person)}
     if counts_there is not None:
-        counted = max(counted, tx.credentials.failures_from(counts_there, since))
+        times["address"] = tx.credentials.failed_at(tx.now - WITHIN, address=counts_there)
+    locks = {what: at[-FAILURES] + WITHIN for what, at in times.items() if len(at) >= FAILURES}
+    if locks:
+        lock = Lock(person=person, address=counts_there, until=locks, failures=FAILURES, within=WITHIN)
+        note_lock(tx, lock)
+    counted = max(len(at) for at in times.values())
     return Refusal(code, {"left": max(0, FAILURES - counted), "minutes": _minutes(), "method": method})
 
 

@@ -15,8 +15,10 @@ from bot.flows.authority import repository_source, sources_for
 from bot.flows.authorship import Known, not_an_author
 from bot.flows.count import counted_roles, may_fill_a_seat, may_sign_again, quorum_of, quorum_with
 from bot.flows.held_factors import held_factors
+from bot.flows.on_duty import rostered
 from bot.flows.seats import seat_plan
 from bot.flows.shown import recall
+from bot.flows.state_rules import as_asked, left_policy
 from bot.policy import Policy
 from bot.ports import Ledger, Place, Transaction
 
@@ -51,9 +53,9 @@ async def remind(ledger: Ledger, policy: Policy, request_id: str) -> None:
 
 def _remind(tx: Transaction, policy: Policy, request_id: str) -> None:
     request = tx.requests.get(request_id, lock=True)
-    gone = request is None or request.environment not in policy.environments
-    if request is None or gone or request.service not in policy.services or not _may_open_again(tx, request):
+    if request is None or left_policy(policy, request) is not None or not _may_open_again(tx, request):
         return
+    policy = as_asked(policy, request)
     kept = tx.place(request.id, KIND) or {}
     opened = _instant(kept, "opened") or request.requested_at
     told = _instant(kept, "told")
@@ -76,7 +78,7 @@ def _may_open_again(tx: Transaction, request: ChangeRequest) -> bool:
 
 def _next(policy: Policy, request: ChangeRequest, opened: datetime, now: datetime) -> datetime:
     """The next instant to remind at: a while after it opened, and again before it expires."""
-    first = opened + policy.environments[request.environment].approval.remind_after
+    first = opened + as_asked(policy, request).environments[request.environment].approval.remind_after
     last = request.expires_at - (request.expires_at - request.requested_at) / BEFORE_THE_END
     return min((at for at in (first, last) if at > now), default=request.expires_at)
 
@@ -115,6 +117,7 @@ class Able:
 def could_fill(tx: Transaction, policy: Policy, request: ChangeRequest) -> list[Able]:
     """Everybody whose signature would bring the quorum nearer, by what the live sources said last: those who can sign
     now first. Whoever signed, is excluded, or wrote the change is left out; so is whoever's factor cannot be used yet."""
+    policy = rostered(tx, policy)
     quorum, counted = quorum_of(tx, policy, request), counted_roles(tx, request)
     answers = recall(tx, policy, request)
     told = answers.by_source.get(repository_source(policy, request) or "")

@@ -17,6 +17,7 @@ from bot.flows.asking import Asker, bounded_reason, known, plain_text
 from bot.flows.collect import running
 from bot.flows.link import known_person
 from bot.flows.living_calendar import Uncompiled, compiled, living
+from bot.flows.on_duty import rostered
 from bot.gates import calendar
 from bot.policy import Policy
 from bot.ports import Ledger, Transaction
@@ -96,7 +97,7 @@ async def submit(ledger: Ledger, policy: Policy, ask: Ask) -> Submitted:
         number = tx.requests.next_number()  # its lock makes whoever asks for the same at once see this one
         _not_open_already(tx, wanted)
         request = break_glass.with_glass(tx, policy, _new(tx, policy, wanted, number, opening), glass)
-        may_request(policy, wanted.actor.person or "", request, tx.now, benefit=True)
+        may_request(rostered(tx, policy), wanted.actor.person or "", request, tx.now, benefit=True)
         tx.requests.put(request, Fact(type="request.submitted", by=wanted.actor))
         break_glass.tell_broken(tx, policy, request)
         tx.put_place(request.id, "reply", ask.asker.reply)

@@ -18,6 +18,7 @@ from bot.flows.authority import Authority, asked_at_a_press
 from bot.flows.authorship import Known, not_an_author
 from bot.flows.count import may_fill_a_seat
 from bot.flows.link import known_person
+from bot.flows.on_duty import rostered
 from bot.policy import Policy
 from bot.ports import Ledger, Transaction
 
@@ -145,7 +146,7 @@ def _may_review(
         asked = actor.person == request.requester.person
         raise Refusal("not-yours-to-review", {"request": request.id, "asked": asked})
     if request.environment in policy.environments and request.service in policy.services:
-        may_fill_a_seat(policy, request, actor.person or "", tx.now, answers)
+        may_fill_a_seat(rostered(tx, policy), request, actor.person or "", tx.now, answers)
         _took_no_part(tx, policy, request, actor.person or "")
 
 

@@ -6,7 +6,6 @@ from datetime import datetime
 
 from bot.domain.authority import NOT_ASKED, Answers, Word
 from bot.domain.change_request import ChangeRequest, Kind
-from bot.domain.rotation import on_call_at
 from bot.policy import Policy, Role
 
 
@@ -58,7 +57,7 @@ def has_a_say(role: Role, request: ChangeRequest) -> bool:
     if role.only_for is None:
         return True
     kinds: set[str] = {request.kind.value}
-    if request.start.by_itself and request.kind is not Kind.EMERGENCY:
+    if request.start.by_itself and request.kind not in (Kind.EMERGENCY, Kind.CONFIGURATION):
         kinds.add("scheduled")
     return not kinds.isdisjoint(role.only_for)
 
@@ -144,9 +143,9 @@ def _all(words: Iterable[Word]) -> Word:
 
 
 def _elsewhere(policy: Policy, role: Role) -> tuple[str, ...]:
-    """The rotation of a role that another system holds."""
+    """The rotation of a role that another system keeps, and of which nobody knows here what it says."""
     duty = policy.on_call.get(role.on_call or "")
-    return () if duty is None or duty.rotation is not None else (f"on_call {role.on_call}",)
+    return () if duty is None or duty.known else (f"on_call {role.on_call}",)
 
 
 def live_sources_of(policy: Policy, roles: Iterable[str]) -> tuple[str, ...]:
@@ -161,15 +160,15 @@ def live_sources_of(policy: Policy, roles: Iterable[str]) -> tuple[str, ...]:
 
 def first_responder(policy: Policy, now: datetime) -> str | None:
     """Who answers for an incident: on call in the rotation that the escalation names first, or, where it names
-    none, in the first that the policy has. A rotation that another system holds names nobody here."""
+    none, in the first that the policy has. Ask with `on_duty.called(tx, policy)`: the policy alone knows neither of
+    overrides nor of what another system says."""
     named = [target.on_call for step in policy.escalation for target in step.notify if target.on_call]
     found = (on_call(policy, rotation, now) for rotation in named or policy.on_call)
     return next((person for person in found if person is not None), None)
 
 
 def on_call(policy: Policy, rotation: str, now: datetime) -> str | None:
-    """The person on call in a rotation of people; None where there is none, or another system holds it."""
+    """The person on call in a rotation, for all that this policy knows: with `on_duty.rostered(tx, policy)` overrides
+    and what other systems said are in it, and a contact who only stands in is nobody here."""
     duty = policy.on_call.get(rotation)
-    if duty is None or duty.rotation is None:
-        return None
-    return on_call_at(duty.rotation, now)
+    return None if duty is None else duty.person_at(now)

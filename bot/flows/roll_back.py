@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from bot.domain.approval import SecondFactor, signature
 from bot.domain.artifact import TAG, Artifact
 from bot.domain.audit import Fact
-from bot.domain.change_request import Actor, ChangeRequest, Kind, RequestState
+from bot.domain.change_request import SYSTEM, Actor, ChangeRequest, Kind, RequestState
 from bot.domain.evidence import Evidence
 from bot.domain.fingerprint import evidence_digest, fingerprint, fingerprint_facts
 from bot.domain.refusal import Refusal
@@ -21,7 +21,9 @@ from bot.flows.count import may_fill_a_seat, may_sign_again
 from bot.flows.going_back import GoingBack, going_back
 from bot.flows.link import known_person
 from bot.flows.make_way import hold_for, under_way
+from bot.flows.on_duty import rostered
 from bot.flows.seats import seat_plan
+from bot.flows.suspects import rollback_filed
 from bot.policy import Policy
 from bot.ports import Ledger, Transaction
 
@@ -139,10 +141,10 @@ def may_roll_back(tx: Transaction, policy: Policy, request: ChangeRequest, actor
     """
     person = actor.person or ""
     if seat_plan(policy, request).asks_nobody:
-        may_request(policy, person, request, tx.now, benefit=True)
+        may_request(rostered(tx, policy), person, request, tx.now, benefit=True)
         return
     try:
-        may_fill_a_seat(policy, request, person, tx.now, benefit=True)
+        may_fill_a_seat(rostered(tx, policy), request, person, tx.now, benefit=True)
     except Refusal as refusal:
         facts: dict[str, JsonValue] = {"environment": request.environment, "why": refusal.code}
         raise Refusal("may-not-roll-back", {**refusal.facts, **facts}) from refusal
@@ -186,6 +188,26 @@ def request_rollback(
     return request
 
 
+def roll_back_by_itself(
+    tx: Transaction,
+    policy: Policy,
+    undone: ChangeRequest,
+    back: GoingBack,
+    *,
+    incident: str,
+    reason: str,
+) -> ChangeRequest:
+    """File the rollback of `undone` that nobody asked for (P15): its gates are asked as of any, and nobody approves it,
+    because the approval of `undone` named the version to go back to. A rollback that somebody asked for goes on beside
+    it, and finds that version there already."""
+    number = tx.requests.next_number()
+    new = _new(tx, policy, number, (undone.service, undone.environment), SYSTEM)
+    request = replace(_to(new, back), ticket=incident, reason=reason)
+    _file(tx, policy, request, back)
+    owing.card(tx, policy, request)
+    return request
+
+
 def _new(tx: Transaction, policy: Policy, number: int, place: tuple[str, str], actor: Actor) -> ChangeRequest:
     """A rollback of whatever runs there to whatever ran before: who may ask for one does not depend on that."""
     service, environment = place
@@ -226,6 +248,7 @@ def _file(tx: Transaction, policy: Policy, request: ChangeRequest, back: GoingBa
             person=request.requester.person,
             to=back.target.tag,
         )
+    rollback_filed(tx, policy, request)
     hold_for(tx, policy, request)
     owing.evaluate_at(tx, request, tx.now)
 

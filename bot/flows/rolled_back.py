@@ -10,6 +10,9 @@ from bot.domain.audit import Fact
 from bot.domain.change_request import ChangeRequest, RequestState
 from bot.domain.deployment import Run
 from bot.flows import owing
+from bot.flows.incidents import taken_back
+from bot.flows.on_duty import called
+from bot.flows.report import owe_report
 from bot.flows.roles import first_responder
 from bot.policy import Policy
 from bot.ports import Transaction
@@ -37,6 +40,8 @@ def tell_end(tx: Transaction, policy: Policy, request: ChangeRequest, run: Run) 
         return
     if undone is not None:
         _mark(tx, policy, undone, request)
+        who = request.requester
+        taken_back(tx, policy, request.environment, undone=undone.id, rollback=request.id, by=who)
     owing.channel(tx, policy.slack.channels.announcements, NOTE, request.id, {"code": ROLLED_BACK, **facts})
     if run.code not in SURE:
         urgent(tx, policy, request, "rollback-unverified", facts)
@@ -63,6 +68,7 @@ def _mark(tx: Transaction, policy: Policy, undone: ChangeRequest, rollback: Chan
         undone = replace(undone, closing=replace(undone.closing, code=ROLLED_BACK, reason=rollback.id))
         facts: dict[str, JsonValue] = {"by": rollback.id, "to": rollback.artifact.tag}
         tx.requests.put(undone, Fact(type="request.rolled-back", facts=facts))
+        owe_report(tx, policy, undone)
     owing.card(tx, policy, undone)
     owing.note(tx, policy, undone, "taken-back", by=rollback.id, to=rollback.artifact.tag)
     if undone.requester.person != rollback.requester.person:
@@ -76,7 +82,7 @@ def urgent(
     tx: Transaction, policy: Policy, request: ChangeRequest, code: str, facts: dict[str, JsonValue]
 ) -> None:
     """Tell the channel of incidents and whoever is on call; where nobody is, the first contact that there is."""
-    person = first_responder(policy, tx.now) or next(
+    person = first_responder(called(tx, policy), tx.now) or next(
         (policy.contacts[name] for name in _CONTACTS if name in policy.contacts), None
     )
     said: dict[str, JsonValue] = {**facts, "code": code, "on_call": person}

@@ -11,12 +11,14 @@ from bot.domain.calendar import ActiveRule, CalendarVerdict
 from bot.domain.change_request import ChangeRequest, Kind
 from bot.domain.deployment import ONE_CALL, Frozen, Plan, Run, RunState
 from bot.domain.owed import Timer
+from bot.domain.verification import Look
 from bot.flows import break_glass, break_glass_used, owing
 from bot.flows.freezes import unfrozen
 from bot.flows.living_calendar import living
 from bot.flows.make_way import wake_rollbacks
 from bot.flows.rollouts import lapse
 from bot.flows.run_end import way_back
+from bot.flows.step_analysis import LOOK_EVERY, weighed
 from bot.policy import Policy
 from bot.ports import Transaction
 
@@ -38,8 +40,11 @@ def plan_of(policy: Policy, request: ChangeRequest) -> Plan:
     return Plan(steps=rollout.steps, dwell=rollout.hold or timedelta(0), analysed=bool(rollout.analysis))
 
 
-def next_call(tx: Transaction, policy: Policy, run_id: str, *, deployable: bool) -> Run | None:
-    """The run with the intent of its next call written; None where something holds it, or it is too early for it.
+def next_call(
+    tx: Transaction, policy: Policy, run_id: str, *, deployable: bool, look: Look | None = None
+) -> Run | None:
+    """The run with the intent of its next call written; None where something holds it, it is too early for it, or what
+    was measured at its step (`look`) ends it.
 
     Where nobody could make the call (`deployable`), the run comes back as it stands and nothing is intended.
     """
@@ -50,7 +55,12 @@ def next_call(tx: Transaction, policy: Policy, run_id: str, *, deployable: bool)
     if break_glass.lapsed(request, run, tx.now):
         lapse(tx, policy, request, run)
         return None
-    run = noticed(tx, policy, request, run)
+    weighed_run = weighed(tx, policy, request, noticed(tx, policy, request, run), look)
+    if weighed_run is None:
+        _look_again_if_held(tx, run_id)
+        return None
+    run = weighed_run
+    request = tx.requests.get(run.request) or request
     early = run.next_at is not None and tx.now < run.next_at
     if early or run.frozen or run.unconfirmed or request.held is not None:
         look_again(tx, request, run)
@@ -58,7 +68,9 @@ def next_call(tx: Transaction, policy: Policy, run_id: str, *, deployable: bool)
     if not deployable:
         return run
     request = break_glass_used.used_at_step(tx, policy, request, run, _passed(tx, policy, request, run))
-    calling = replace(run, state=RunState.CALLING, called_at=tx.now, next_at=None)
+    calling = replace(
+        run, state=RunState.CALLING, called_at=tx.now, began_at=run.began_at or tx.now, next_at=None
+    )
     facts: dict[str, JsonValue] = {"percent": run.aim} if run.plan.stepped else {}
     tx.runs.put(calling, Fact(type="run.calling", facts=facts))
     if run.reached:
@@ -76,11 +88,9 @@ def reached(tx: Transaction, policy: Policy, called: Run) -> None:
     facts: dict[str, JsonValue] = {"percent": percent, "code": run.code, "unconfirmed": run.unconfirmed}
     tx.runs.put(run, Fact(type="run.stepped", facts=facts))
     owing.card(tx, policy, request)
-    code = "no-analysis" if run.unconfirmed else "stepped"
     due = None if run.next_at is None else run.next_at.isoformat()
-    owing.note(tx, policy, request, code, run=run.id, percent=percent, next=run.aim, next_at=due)
-    if run.unconfirmed:
-        owing.answer(tx, policy, request, "no-analysis")
+    told: dict[str, JsonValue] = {"run": run.id, "percent": percent, "next": run.aim, "next_at": due}
+    owing.note(tx, policy, request, "stepped", **told, **({"analysed": True} if run.unconfirmed else {}))
     look_again(tx, request, noticed(tx, policy, request, run))
     wake_rollbacks(tx, request)
 
@@ -147,14 +157,28 @@ def _holding(verdict: CalendarVerdict) -> tuple[ActiveRule, ...]:
 
 
 def look_again(tx: Transaction, request: ChangeRequest, run: Run) -> None:
-    """Set the timer for the next instant at which the run might go on by itself; a person's hold has none."""
+    """Set the timer for the next instant at which the run might go on by itself, or fail; a person's hold has none of
+    its own."""
+    instants = []
+    if run.unconfirmed:
+        watched = run.next_at is not None and run.next_at > tx.now
+        instants.append(
+            min(run.next_at, tx.now + LOOK_EVERY) if watched and run.next_at else tx.now + LOOK_EVERY
+        )
     if run.frozen:
-        due = min([tx.now + PATROL, *(f.until for f in run.frozen if f.until is not None)])
-    elif request.held is not None or run.unconfirmed:
-        return
-    else:
-        due = run.next_at or tx.now
-    tx.schedule(Timer(kind="run", subject=run.id, due_at=max(due, tx.now)))
+        instants += [tx.now + PATROL, *(f.until for f in run.frozen if f.until is not None)]
+    elif request.held is None and not run.unconfirmed:
+        instants.append(run.next_at or tx.now)
+    if instants:
+        tx.schedule(Timer(kind="run", subject=run.id, due_at=max(min(instants), tx.now)))
+
+
+def _look_again_if_held(tx: Transaction, run_id: str) -> None:
+    """What failed and was not taken back stands where it is, and is looked at as before."""
+    run = tx.runs.get(run_id)
+    request = None if run is None else tx.requests.get(run.request)
+    if run is not None and request is not None and run.waits:
+        look_again(tx, request, run)
 
 
 def _tell_begin(tx: Transaction, policy: Policy, request: ChangeRequest, run: Run, freeze: Frozen) -> None:

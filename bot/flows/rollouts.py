@@ -1,19 +1,15 @@
 """Rollouts under way: which run a request has, having all of them look again, and stopping one where it stands."""
 
 from dataclasses import replace
-from typing import Final
 
 from bot.domain.audit import Fact
 from bot.domain.change_request import Actor, ChangeRequest, RequestState
 from bot.domain.deployment import Run, RunState
 from bot.domain.owed import Timer
 from bot.flows import owing
-from bot.flows.run_end import end_request
+from bot.flows.run_end import STOPPED, end_request
 from bot.policy import Policy
 from bot.ports import Transaction
-
-STOPPED: Final = "stopped"
-"""The code of a run that a person stopped between two calls."""
 
 
 def run_of(tx: Transaction, request: ChangeRequest) -> Run | None:

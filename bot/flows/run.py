@@ -16,13 +16,14 @@ import structlog
 
 from bot.domain.audit import Fact
 from bot.domain.deployment import WHOLE, Run, RunResult, RunState
-from bot.flows import owing
+from bot.flows import owing, verify
 from bot.flows.living_calendar import prepare
 from bot.flows.rolled_back import NOT_RUNNING, UNVERIFIED, VERIFIED
 from bot.flows.rollout_step import next_call, reached
 from bot.flows.run_end import deployment_evidence, end_request
+from bot.flows.step_analysis import look_between
 from bot.policy import Policy
-from bot.ports import Deployer, Deployers, Ledger, Transaction
+from bot.ports import Deployer, Deployers, Ledger, Metrics, Transaction
 
 log = structlog.get_logger(__name__)
 
@@ -30,8 +31,11 @@ MOST_KEPT: Final = 256 * 1024
 """Characters of output that a run keeps over all its calls: the newest."""
 
 
-async def carry_out(ledger: Ledger, deployers: Deployers, policy: Policy, run_id: str) -> None:
-    """Make a run's next call if it is due and nothing holds it, from wherever a crash may have left it."""
+async def carry_out(
+    ledger: Ledger, deployers: Deployers, policy: Policy, run_id: str, metrics: Metrics | None = None
+) -> None:
+    """Make a run's next call if it is due and nothing holds it, from wherever a crash may have left it. Where its step
+    is to be analysed, `metrics` are asked before; without any, nothing is known of it, and that holds it."""
     run = await ledger.read(lambda tx: tx.runs.get(run_id))
     if run is None or run.state.is_over:
         return
@@ -41,7 +45,8 @@ async def carry_out(ledger: Ledger, deployers: Deployers, policy: Policy, run_id
         call, result = run, await _found_after_a_crash(deployer, run)
     else:
         deployable = deployer is not None
-        due = await ledger.write(lambda tx: next_call(tx, policy, run_id, deployable=deployable))
+        look = await look_between(ledger, metrics, policy, run)
+        due = await ledger.write(lambda tx: next_call(tx, policy, run_id, deployable=deployable, look=look))
         if due is None:
             return
         call, result = due, await _called(deployer, due)
@@ -110,8 +115,11 @@ def _write_result(tx: Transaction, policy: Policy, call: Run, result: RunResult)
         reached=run.aim if result.succeeded else run.reached,
         next_at=None,
     )
+    if state is RunState.SUCCEEDED:
+        ended = replace(ended, verification=verify.planned(policy, ended, tx.now))
     tx.runs.put(ended, Fact(type=f"run.{state.value}", facts={"code": result.code}))
     if state is RunState.SUCCEEDED:
+        verify.begin(tx, ended)
         deployed = deployment_evidence(ended)
         if tx.evidence.get(deployed.id) is None:
             tx.evidence.put(deployed, Fact(type="evidence.accepted"))

@@ -12,6 +12,10 @@ from bot.domain.deployment import Run, RunState
 from bot.domain.evidence import Evidence, EvidenceKind
 from bot.domain.ran import OURSELVES, taken_back
 from bot.flows import owing, rolled_back
+from bot.flows.by_group import by_group
+from bot.flows.change_news import went_live
+from bot.flows.incidents import deployment_failed
+from bot.flows.report import owe_report
 from bot.gates import rollback_target
 from bot.policy import Policy
 from bot.ports import Transaction
@@ -21,6 +25,10 @@ FINAL: Final = {
     RunState.FAILED: RequestState.FAILED,
     RunState.LOST: RequestState.UNRESOLVED,
 }
+STOPPED: Final = "stopped"
+"""The code of a run that a person stopped between two calls."""
+ANALYSIS_FAILED: Final = "analysis-failed"
+"""The code of a run that was stopped because what was measured at one of its steps failed it (P15)."""
 
 
 def way_back(request: ChangeRequest) -> str | None:
@@ -45,6 +53,10 @@ def end_request(tx: Transaction, policy: Policy, run: Run, *, by: Actor = SYSTEM
         rolled_back.tell_end(tx, policy, ended, run)
     else:
         _tell(tx, policy, ended, run)
+    if run.state is not RunState.SUCCEEDED and run.code != STOPPED:
+        owe_report(tx, policy, ended)
+    if run.state is RunState.FAILED and run.code != STOPPED:
+        deployment_failed(tx, policy, run.environment, ended.id)
     # What runs there changed, and with it what the others would roll back to.
     for other in tx.requests.open(service=run.service):
         owing.evaluate_at(tx, other, tx.now)
@@ -59,12 +71,14 @@ def _tell(tx: Transaction, policy: Policy, request: ChangeRequest, run: Run) -> 
         facts |= {"percent": run.reached, "aim": run.aim, "command": way_back(request)}
     if request.closing is not None and request.closing.by.person is not None:
         facts["person"] = request.closing.by.person
+    facts |= by_group(tx, policy, run.environment)
     owing.card(tx, policy, request)
     owing.note(tx, policy, request, request.state.value, **facts)
     owing.answer(tx, policy, request, request.state.value)
     if request.state is RequestState.LIVE:
         channel = policy.slack.channels.announcements
         owing.channel(tx, channel, "announcement", request.id, {"code": "live", "seconds": seconds})
+        went_live(tx, policy, request)
 
 
 def deployment_evidence(run: Run) -> Evidence:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from bot.domain.change_request import ChangeRequest, Kind
+from bot.flows.state_rules import as_asked
 from bot.policy import Policy, Seat
 
 
@@ -30,12 +31,15 @@ def seats_of(policy: Policy, environment: str) -> list[tuple[str, ...]]:
 def seat_plan(policy: Policy, request: ChangeRequest) -> SeatPlan:
     """What this request needs. Break-glass replaces the usual seats; whoever could fill one of those still counts as
     the second person. A rollback needs one of those that its policy names, or any one usual seat."""
+    policy = as_asked(policy, request)
     environment = policy.environments[request.environment]
     usual = seats_of(policy, request.environment)
     if request.break_glass is not None and environment.break_glass is not None:
         seats = _places(environment.break_glass.seats)
         minimum = environment.break_glass.minimum
         return _plan(seats, minimum, also=usual)
+    if request.automatic:  # agreed to with what it takes back: that fingerprint names the way back (P15)
+        return _plan([], 0)
     if request.kind is Kind.ROLLBACK:
         if environment.rollback is not None:
             seats = _places(environment.rollback.seats)

@@ -13,6 +13,7 @@ from bot.flows.authority import sources_for
 from bot.flows.login_roles import last_roles
 from bot.flows.roles import live_sources_of
 from bot.flows.sources import NOT_ASKED as NOBODY_ASKED
+from bot.flows.state_rules import as_asked
 from bot.gates import checklist
 from bot.policy import Policy
 from bot.ports import Transaction
@@ -38,7 +39,7 @@ class Uncounted:
 def shown_sources(policy: Policy, request: ChangeRequest) -> tuple[str, ...]:
     """What is asked to show who could sign, and who may tick what the checklist asks people for."""
     found = sources_for(policy, request)
-    environment = policy.environments.get(request.environment)
+    environment = as_asked(policy, request).environments.get(request.environment)
     rule = None if environment is None else environment.gates.get(checklist.NAME)
     if not isinstance(rule, checklist.Parameters):
         return found

@@ -11,19 +11,18 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from bot.domain.approval import SecondFactor
-from bot.domain.audit import Fact
 from bot.domain.refusal import Refusal
 from bot.domain.second_factor import Credential, Intent, Method, challenge_facts
-from bot.flows import owing
 from bot.flows.acts import ACTS
 from bot.flows.approve import take_code
 from bot.flows.challenges import Asked, Shown, challenge, consume, keep_with, peek, shown, usable, within
+from bot.flows.copied_passkey import copied
 from bot.flows.held_factors import cooling, environment_of
 from bot.flows.intents import intent_of
 from bot.flows.locks import committed, failed_at
 from bot.flows.reload_policy import in_force
 from bot.policy import Policy
-from bot.ports import Asserted, Factors, Ledger, LoggedIn, PasskeyRefused, Transaction
+from bot.ports import Factors, Ledger, LoggedIn, PasskeyRefused, Transaction
 
 __all__ = [
     "Asked", "Done", "Shown", "by_code", "by_login", "by_passkey", "challenge", "fail_login", "keep_with", "peek", "shown",
@@ -67,7 +66,7 @@ async def by_passkey(
         if not _proves(tx, policy, asked.intent, credential.id):
             raise Refusal("passkey-unknown")
         if not tx.credentials.accept_counter(credential.id, asserted.counter):
-            return _copied(tx, policy, asked, credential, asserted, address)
+            return copied(tx, policy, asked, credential, asserted.counter, address=address)
         evidence = {**asserted.evidence, "challenge": challenge_facts(asked.challenge, asked.intent)}
         _carry_out(tx, policy, token, asked, credential.id, evidence)
         return None
@@ -194,29 +193,3 @@ def _failed(tx: Transaction, asked: Asked, why: Refusal, address: str) -> Refusa
 
 async def _fail(ledger: Ledger, asked: Asked, why: Refusal, address: str) -> Refusal:
     return await ledger.write(lambda tx: _failed(tx, asked, why, address))
-
-
-def _copied(
-    tx: Transaction,
-    policy: Policy,
-    asked: Asked,
-    credential: Credential,
-    asserted: Asserted,
-    address: str,
-) -> Refusal:
-    """A counter that does not grow: two devices hold the same key, or an old answer was played again."""
-    facts: dict[str, JsonValue] = {
-        "code": "passkey-copied",
-        "person": credential.person,
-        "credential": credential.id,
-        "name": credential.name,
-        "counter": asserted.counter,
-    }
-    fact = Fact(type="factor.counter", by=asked.intent.actor, facts=facts)
-    tx.trail.record(fact, subject=asked.intent.about)
-    incidents = policy.slack.channels.incidents
-    if asked.intent.request is not None:
-        owing.channel(tx, incidents, "security-event", asked.intent.request, facts)
-    else:
-        owing.channel(tx, incidents, "policy-notice", credential.id, facts)
-    return _failed(tx, asked, Refusal("passkey-copied"), address)

@@ -14,6 +14,7 @@ from bot.flows.authority import Authority, not_connected
 from bot.flows.held_factors import PROTECTED
 from bot.flows.link import Contradiction, contradictions
 from bot.flows.locks import WITHIN, locked
+from bot.flows.on_duty import rostered
 from bot.flows.roles import Basis, bases_of, live_sources_of, word_on
 from bot.policy import Policy
 from bot.ports import Ledger, Transaction
@@ -86,7 +87,7 @@ def _told(tx: Transaction, *, policy: Policy, asker: Asker, person: str | None, 
         written=tuple((where, name) for where, name in written if name and where not in linked),
         disputed=contradictions(tx, policy, person),
         of_another=link.person if link is not None and link.person != person else None,
-        roles=tuple(_standing(policy, name, person, tx.now, answers) for name in policy.roles),
+        roles=tuple(_standing(rostered(tx, policy), name, person, tx.now, answers) for name in policy.roles),
         factors=tuple(tx.credentials.of(person)),
         cool_off_matters=any(each.kind == PROTECTED for each in policy.environments.values()),
         locked_for=WITHIN if _is_locked(tx, person) else None,

@@ -28,6 +28,7 @@ from bot.flows.locks import locked
 from bot.flows.make_way import end_between_calls, under_way
 from bot.flows.roll_back import incident_of, request_rollback
 from bot.flows.rollouts import run_of
+from bot.flows.state_rules import left_policy
 from bot.policy import Policy
 from bot.ports import Ledger, Transaction
 
@@ -77,6 +78,8 @@ async def withdraw(ledger: Ledger, policy: Policy, wanted: Wanted) -> Withdrawal
             words = " ".join(part for part in (wanted.incident, reason) if part) or None
             tx.remember(wanted.key, request.id)
             return Withdrawal(request=_before(tx, policy, request, actor, words))
+        if request.kind is Kind.CONFIGURATION:
+            raise Refusal("withdraws-state", {"request": request.id, "state": request.artifact.tag})
         if wanted.incident is None:
             raise Refusal("incident-first", {"request": request.id, "state": request.state.value})
         incident = incident_of(policy, request.environment, wanted.incident) or ""
@@ -107,7 +110,7 @@ def withdraw_act(tx: Transaction, policy: Policy, intent: Intent, factor: Second
 
 
 def _in_policy(policy: Policy, request: ChangeRequest) -> None:
-    if request.environment not in policy.environments or request.service not in policy.services:
+    if left_policy(policy, request) is not None:
         raise Refusal("no-longer-in-policy", {"request": request.id})
 
 

@@ -35,15 +35,16 @@ def decide(snapshot: Snapshot, parameters: Parameters, _now: datetime) -> GateOu
     statuses = _in_fix_first_order(snapshot, parameters)
     ailing = [s for s in statuses if s.colour is not Colour.GREEN]
     fixes = snapshot.request.fixes
+    to_mend = [s for s in statuses if s in ailing or (s.name == fixes and s.incident is not None)]
     facts: dict[str, JsonValue] = {
         "environments": [_described(s) for s in ailing],
-        "fix_first": ailing[0].name if ailing else None,
+        "fix_first": to_mend[0].name if to_mend else None,
         "fixes": fixes,
     }
     outcome = partial(GateOutcome, gate=NAME, facts=facts, cites=_cites(ailing or statuses))
     named = next((s for s in statuses if s.name == fixes), None)
     if named is not None:  # `fixes=` an environment that is not judged here excuses nothing here
-        status, code = _fix(snapshot, named, ailing)
+        status, code = _fix(snapshot, named, to_mend)
         return outcome(status=status, code=code)
     if not ailing:
         return outcome(status=Status.PASSED, code="all-green")
@@ -54,12 +55,13 @@ def decide(snapshot: Snapshot, parameters: Parameters, _now: datetime) -> GateOu
 
 
 def _fix(
-    snapshot: Snapshot, named: EnvironmentStatus, ailing: Sequence[EnvironmentStatus]
+    snapshot: Snapshot, named: EnvironmentStatus, to_mend: Sequence[EnvironmentStatus]
 ) -> tuple[Status, str]:
-    """Whether a request that says it fixes `named` is let through: the worst place first, and only there."""
-    if named.colour is Colour.GREEN:
+    """Whether a request that says it fixes `named` is let through: the worst place first, and only there. A place with
+    an open incident has something to fix whatever its colour: a rollout failed there, or a person said so (P21)."""
+    if named.colour is Colour.GREEN and named.incident is None:
         return Status.BLOCKED, "nothing-to-fix"
-    if ailing[0].name != named.name:
+    if to_mend[0].name != named.name:
         return Status.BLOCKED, "fix-first"
     if snapshot.request.environment != named.name:
         return Status.BLOCKED, "fix-elsewhere"

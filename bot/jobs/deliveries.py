@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 import structlog
 
@@ -14,6 +14,8 @@ from bot.jobs.work import Worker, backoff
 from bot.ports import Announcer, Clock, Later, Owed, Undeliverable
 
 log = structlog.get_logger(__name__)
+NO_WAY: Final = "not-configured"
+"""The code of a way to people that the settings do not set up."""
 
 PACE = 1.0  # seconds between two messages to one channel, as Slack asks
 SEND_LIMIT = 60.0  # seconds for one message
@@ -108,5 +110,7 @@ def _worn_out(claimed: Claimed[Delivery], now: datetime) -> bool:
 
 
 async def _give_up(owed: OwedDeliveries, claimed: Claimed[Delivery], code: str) -> None:
-    log.error("delivery.undeliverable", kind=claimed.item.kind, subject=claimed.item.subject, code=code)
+    # a way that nobody set up is no fault: the page has others, and where it has none the chain goes on
+    say = log.info if code == NO_WAY else log.error
+    say("delivery.undeliverable", kind=claimed.item.kind, subject=claimed.item.subject, code=code)
     await owed.give_up(claimed, code)

@@ -10,7 +10,7 @@ import structlog
 from bot.domain.feed import FeedState, Fetched
 from bot.flows.keep_feed import keep
 from bot.flows.living_calendar import COPIES
-from bot.jobs.work import Pulse
+from bot.jobs.work import Pulse, rest
 from bot.policy import Policy
 from bot.policy.feeds import FeedRule
 from bot.ports import Clock, Ledger, PolicyInForce
@@ -53,7 +53,7 @@ class Feeds:
             policy = self._in_force.policy
             async with asyncio.TaskGroup() as tasks:
                 fetching = [tasks.create_task(self._follow(policy, feed)) for feed in addresses(policy)]
-                await self.changed.wait()
+                await rest(self.pulse, None, self.changed)
                 for task in fetching:
                     task.cancel()
 

@@ -2,12 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from typing import Final
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from bot.jobs.work import Pulse
+
+OWING: Final = ("timers", "deliveries")
+"""The loops that carry out what the ledger owes."""
 
 
 class LoopMetrics(Collector):
@@ -18,6 +22,9 @@ class LoopMetrics(Collector):
         self.colours: dict[str, str] = {}
         self.open_requests = 0
         self.overdue_seconds: dict[str, float] = {}
+        """How late the oldest owed item of a loop is; beyond half a minute that is trouble."""
+        self.late_seconds: dict[str, float] = {}
+        """The same of what is read outside, which others can hold up."""
         self.feeds: dict[str, tuple[timedelta | None, bool]] = {}
         """The age of each feed's last good copy, and whether it is stale."""
 
@@ -30,14 +37,16 @@ class LoopMetrics(Collector):
         )
         overdue = GaugeMetricFamily(
             "portcullis_overdue_seconds",
-            "How long the oldest owed item of a loop is overdue.",
+            "How long the oldest item that a loop owes, or has to read, is overdue.",
             labels=["loop"],
         )
         for name, pulse in self._pulses.items():
             rounds.add_metric([name], pulse.rounds)
             done.add_metric([name], pulse.done)
             failed.add_metric([name], pulse.failed)
-            overdue.add_metric([name], self.overdue_seconds.get(name, 0.0))
+        owed = {name: 0.0 for name in OWING if name in self._pulses}
+        for name, late in (owed | self.overdue_seconds | self.late_seconds).items():
+            overdue.add_metric([name], late)
         colour = GaugeMetricFamily(
             "portcullis_environment_colour",
             "1 for the colour an environment has.",

@@ -1,7 +1,6 @@
 """Keeps the calendar compiled: after a start, a change of its rules and as time goes on, off the event loop."""
 
 import asyncio
-import contextlib
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -10,12 +9,13 @@ import structlog
 from bot.domain.calendar import Calendar
 from bot.flows.living_calendar import living, recall
 from bot.flows.request import LATEST_START
-from bot.jobs.work import Pulse
+from bot.jobs.work import Pulse, rest
 from bot.ports import Ledger, PolicyInForce
 
 log = structlog.get_logger(__name__)
 
 LOOK_AGAIN: Final = 5.0  # seconds: a freeze may have been declared, or a feed have changed
+PATIENCE: Final = 300.0  # seconds: thousands of rules take long to compile
 ANEW: Final = timedelta(hours=1)
 """How often what did not change is rolled forward."""
 AHEAD: Final = LATEST_START + timedelta(days=1)
@@ -30,21 +30,18 @@ class Roll:
         self._in_force = in_force
         self._warmed: tuple[Calendar, datetime] | None = None
         self.changed = asyncio.Event()
-        self.pulse = Pulse()
+        self.pulse = Pulse(patience=PATIENCE)
 
     async def run(self) -> None:
         """Look again and again until cancelled."""
         while True:
             self.changed.clear()
-            self.pulse.rounds += 1
             try:
                 await self.look()
             except Exception:
                 self.pulse.failed += 1
                 log.exception("roll.failed")
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_AGAIN):
-                    await self.changed.wait()
+            await rest(self.pulse, LOOK_AGAIN, self.changed)
 
     async def look(self) -> bool:
         """Compile what is not compiled yet; whether there was anything. Raises what the ledger raises."""

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from bot.domain.feed import FeedStatus
 from bot.domain.health import Health
 from bot.flows.inquire import environments
 from bot.flows.living_calendar import status_of
+from bot.flows.sight import LASTS, blind_since
+from bot.flows.unreached import Unreached, unreached
 from bot.jobs.metrics import Metrics
 from bot.jobs.work import Pulse
 from bot.ports import Clock, Ledger, Owed, PolicyInForce
@@ -21,9 +23,10 @@ from bot.ports import Clock, Ledger, Owed, PolicyInForce
 log = structlog.get_logger(__name__)
 
 EVERY = 5.0  # seconds
-STALLED = 30.0  # seconds without a round
+STALLED = 30.0  # seconds without a look
 OVERDUE = 30.0  # seconds; promise 5
 MEMORY_LIMIT_MB = 1024
+MOST_NAMED = 5
 
 
 class SelfCheck:
@@ -47,6 +50,11 @@ class SelfCheck:
         self._in_force = in_force
         self._pulses = pulses
         self._owed = owed
+        self.late: Mapping[str, Callable[[], float]] = {}
+        """By how many seconds what a loop reads is behind: a figure, and no trouble of ours, for one slow host can cause
+        it."""
+        self.behind: Callable[[], float] = lambda: 0.0
+        """By how many seconds the watch is behind for reasons of its own."""
         self._metrics = metrics
         self._connected = connected
         self._seconds = seconds
@@ -54,6 +62,8 @@ class SelfCheck:
         self._moved = {name: (pulse.rounds, began) for name, pulse in pulses.items()}
         self._looked = began  # when the figures were last refreshed
         self._feeds: tuple[str, ...] = ()
+        self._unreached: tuple[Unreached, ...] = ()
+        self._blind: float | None = None
 
     async def run(self) -> None:
         """Refresh the figures until cancelled."""
@@ -81,10 +91,19 @@ class SelfCheck:
             due = await owed.next_due()
             late = 0.0 if due is None else (self._clock.now() - due).total_seconds()
             loops.overdue_seconds[name] = max(0.0, late)
+        loops.late_seconds = {name: max(0.0, seconds()) for name, seconds in self.late.items()}
         seen = await environments(self._ledger, self._in_force.policy)
         loops.colours = {e.name: e.colour.value for e in seen}
         loops.open_requests = await self._ledger.read(lambda tx: len(tx.requests.open()))
         await self._feed_figures()
+        await self._silence()
+
+    async def _silence(self) -> None:
+        """What nobody would hear of: trouble that is not seen, and pages that reach nobody."""
+        policy = self._in_force.policy
+        self._unreached = await self._ledger.read(lambda tx: unreached(tx, policy))
+        since = await self._ledger.read(blind_since)
+        self._blind = None if since is None else (self._clock.now() - since).total_seconds()
 
     async def _feed_figures(self) -> None:
         policy = self._in_force.policy
@@ -104,17 +123,25 @@ class SelfCheck:
             "database": await self._database(),
             "memory": memory_mb() < MEMORY_LIMIT_MB,
             "loops": not standstill,
+            "watch": not (unseen := tuple(self._unseen())),
+            "pages": not (untold := tuple(_untold(self._unreached))),
         }
         if self._connected is not None:
             checks["websocket"] = self._connected() > 0
         # A feed in trouble is told, and takes nothing out of service: its gate is closed, and everything else works.
-        return Health(checks=checks, errors=(*standstill, *self._feeds))
+        return Health(checks=checks, errors=(*standstill, *unseen, *untold, *self._feeds))
+
+    def _unseen(self) -> Iterator[str]:
+        if self._blind is not None and self._blind > LASTS.total_seconds():
+            yield f"monitoring has been blind for {self._blind:.0f} s"
+        if (behind := self.behind()) > OVERDUE:
+            yield f"readings are behind by {behind:.0f} s"
 
     def _standstill(self) -> Iterator[str]:
         self._note_rounds()
         now = self._seconds()
         for name, (_, at) in self._moved.items():
-            if now - at > STALLED:
+            if now - at > self._pulses[name].patience:
                 yield f"the {name} loop has not gone round for {now - at:.0f} s"
         for name, late in self._metrics.loops.overdue_seconds.items():
             if late > OVERDUE:
@@ -130,6 +157,13 @@ class SelfCheck:
             log.exception("self-check.database")
             return False
         return True
+
+
+def _untold(found: Sequence[Unreached]) -> Iterator[str]:
+    for each in found[:MOST_NAMED]:
+        yield f"{each.incident} has been paged for {each.age.total_seconds():.0f} s, and nobody was reached"
+    if len(found) > MOST_NAMED:
+        yield f"nobody was reached for {len(found) - MOST_NAMED} more"
 
 
 def feed_trouble(feed: FeedStatus, now: datetime) -> str | None:

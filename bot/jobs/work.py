@@ -18,6 +18,7 @@ log = structlog.get_logger(__name__)
 LOOK_AGAIN = 1.0  # seconds: another process, such as the command line, may have left work
 RENEW_EVERY = 5.0  # seconds; a quarter of a lease
 AT_ONCE = 128  # lanes; one may be held for as long as a deployment takes
+BEAT = 5.0  # seconds: a loop that rests is seen to go round this often
 LONGEST_WAIT = timedelta(minutes=5)
 
 
@@ -30,10 +31,27 @@ def backoff(attempts: int) -> timedelta:
 class Pulse:
     """When a loop last went round, for readiness and metrics."""
 
+    patience: float = 30.0
+    """Seconds that a round may take until the loop counts as standing still."""
+
     rounds: int = 0
     working: int = 0
     done: int = 0
     failed: int = 0
+
+
+async def rest(pulse: Pulse, seconds: float | None, bell: asyncio.Event) -> None:
+    """Wait until it rings or so long (None: for ever), and be seen to go round meanwhile."""
+    clock = asyncio.get_running_loop().time
+    end = None if seconds is None else clock() + seconds
+    while not bell.is_set():
+        pulse.rounds += 1
+        left = BEAT if end is None else min(BEAT, end - clock())
+        if left <= 0:
+            return
+        with contextlib.suppress(TimeoutError):  # not wait_for: Python 3.11's can swallow a cancellation
+            async with asyncio.timeout(left):
+                await bell.wait()
 
 
 class Worker(Generic[T]):

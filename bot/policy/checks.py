@@ -4,6 +4,7 @@ These checks read the plain document, so that they speak even where another part
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from posixpath import normpath
 from typing import Final, TypeAlias
 
 from bot.policy.document import Path, Plain, items_at, mapping_at, value_at
@@ -192,6 +193,29 @@ def _ticking_gates(plain: Plain) -> Iterator[Finding]:
                 yield path, f"{environment} has no gate {gate!r} to tick this item{meant(gate, gates)}"
 
 
+def _status_files(plain: Plain) -> Iterator[Finding]:
+    """A file that the bot writes is no source of its own (K3), or it would believe its own word for ever; and two
+    environments do not share one."""
+    written: dict[str, str] = {}
+    for name in mapping_at(plain, "environments"):
+        path = value_at(plain, "environments", name, "writes")
+        if isinstance(path, str) and (other := written.setdefault(_alike(path), name)) != name:
+            yield ("environments", name, "writes"), f"{other} writes {path!r} already"
+    for name in mapping_at(plain, "environments"):
+        for index, monitor in items_at(plain, "environments", name, "monitors"):
+            path = value_at(monitor, "file")
+            if isinstance(path, str) and (writer := written.get(_alike(path))) is not None:
+                yield (
+                    ("environments", name, "monitors", index, "file"),
+                    f"the bot itself writes {path!r} (writes of {writer}): it would believe its own word",
+                )
+
+
+def _alike(path: str) -> str:
+    """One spelling of a path: some file systems take upper and lower case for the same."""
+    return normpath(path).casefold()
+
+
 _CHECKS: Final[tuple[Callable[[Plain], Iterator[Finding]], ...]] = (
     _names_twice,
     _identities_twice,
@@ -202,4 +226,5 @@ _CHECKS: Final[tuple[Callable[[Plain], Iterator[Finding]], ...]] = (
     _channels,
     _checklists,
     _ticking_gates,
+    _status_files,
 )

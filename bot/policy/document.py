@@ -31,11 +31,15 @@ Plain: TypeAlias = "str | int | float | bool | Sequence[Plain] | Mapping[str, Pl
 Path: TypeAlias = tuple[str | int, ...]
 
 LARGEST: Final = 1024 * 1024
-"""Bytes of a policy file, and of any file that it names."""
+"""Bytes of any file that a policy names."""
+LARGEST_POLICY: Final = 4 * 1024 * 1024
+"""Bytes of a policy file: room for 10,000 monitors with all that can be said of each."""
 DEEPEST: Final = 32
 """Levels of nesting."""
-MOST_VALUES: Final = 50_000
+MOST_VALUES: Final = 400_000
 """Values in the whole document, each alias counted with all that it stands for."""
+MOST_ALIASED: Final = 50_000
+"""So many of them may come from aliases: what is written out costs whoever wrote it a byte or more, an alias does not."""
 _LARGEST_NUMBER: Final = 2**53  # beyond it a number has no exact JSON form, hence no digest
 
 _INTEGER: Final = re.compile(r"[-+]?[0-9]{1,20}|0o[0-7]{1,20}|0x[0-9a-fA-F]{1,16}", re.ASCII)
@@ -85,6 +89,7 @@ class _Builder:
     stack: list[_Node] = field(default_factory=list)
     roots: list[_Node] = field(default_factory=list)
     values: int = 0
+    aliased: int = 0
 
     def problem(self, line: int, message: str) -> None:
         self.problems.append(Problem(self.file, line, message))
@@ -157,6 +162,9 @@ class _Builder:
         node = self.anchors.get(event.anchor)
         if node is None or any(node is open_ for open_ in self.stack):
             raise self.stop(line, f"*{event.anchor} stands for nothing that is complete before it")
+        self.aliased += node.size
+        if self.aliased > MOST_ALIASED:
+            raise self.stop(line, f"aliases stand for more than {MOST_ALIASED} values")
         self._count(line, node.size)
         self._add(node)
 
@@ -199,8 +207,8 @@ def read(text: str, file: str) -> Document:
 
     """
     builder = _Builder(file)
-    if len(text.encode()) > LARGEST:
-        raise builder.stop(1, f"the file has more than {LARGEST} bytes")
+    if len(text.encode()) > LARGEST_POLICY:
+        raise builder.stop(1, f"the file has more than {LARGEST_POLICY} bytes")
     try:
         for event in YAML(typ="safe", pure=True).parse(text):
             builder.take(event)

@@ -16,8 +16,10 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from bot.policy.monitors import Monitor
+from bot.domain.analysis import Bounds
+from bot.policy.monitors import Bound, Monitor
 from bot.policy.problems import EXPLAINED, explained
+from bot.policy.promql import counted_divisor
 from bot.policy.references import (
     EnvironmentName,
     Excluded,
@@ -32,6 +34,7 @@ REGISTRY: Final = "registry"
 """The key of the validation context under which the gates' parameter models stand, by name."""
 
 EnvironmentKind = Literal["production", "staging", "development", "feature", "test", "docker", "local"]
+State = Literal["pre-production", "production"]
 SecondFactorMethod = Literal["passkey", "oidc", "totp"]
 Demand = Literal["incident-ticket", "rollback-plan"]
 
@@ -123,7 +126,8 @@ class Approval(Section):
     seats: tuple[Seat, ...] = ()
     """Who has to agree, each seat by another person. Without any, nobody is asked."""
     minimum: Annotated[int, Field(ge=0, le=20)] = 1
-    """So many distinct people in all."""
+    """So many distinct people in all. Without seats nobody can sign: 0 is the only number that lets anything pass there,
+    and it has to be said, for a forgotten section opens nothing."""
     exclude: tuple[Excluded, ...] = ("requester", "commit-authors", "dispatcher")
     """Who fills no seat: `requester`, `commit-authors`, `dispatcher` (who started the pipeline), a role or a person."""
     unplaced_authors: Literal["deny", "allow"] = "deny"
@@ -155,22 +159,28 @@ class BreakGlass(Section):
     """After this it is over, used or not."""
 
 
+Multiple = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
 class Analysis(Section):
-    """A PromQL query that is watched while traffic shifts; `baseline` is the same query over the time before."""
+    """A PromQL query that is watched while traffic shifts and after it; `baseline` is the same query at the instant
+    before the first call of the deployer."""
 
     name: Name
     query: Text
-    """It gives one number."""
-    warn_above: float | None = None
+    """It gives one number, as an instant query."""
+    warn_above: Bound | None = None
     """More than this holds the step."""
-    fail_above: float | None = None
-    """More than this fails it."""
-    warn_above_baseline: Annotated[float, Field(gt=0)] | None = None
+    fail_above: Bound | None = None
+    """More than this fails the deployment."""
+    warn_above_baseline: Multiple | None = None
     """The same, as a multiple of the baseline."""
-    fail_above_baseline: Annotated[float, Field(gt=0)] | None = None
+    fail_above_baseline: Multiple | None = None
     """The same, as a multiple of the baseline."""
     minimum_sample: Annotated[int, Field(ge=0)] = 0
     """Below so many requests nothing is concluded, and the step holds."""
+    sample: Text | None = None
+    """A query that gives how many requests there were. Unsaid, of a ratio of rates its divisor, counted."""
 
     @model_validator(mode="after")
     def _bounded(self) -> "Analysis":
@@ -181,7 +191,31 @@ class Analysis(Section):
             )
         if any(warn is not None and fail is not None and warn > fail for warn, fail in pairs):
             raise ValueError("the bound that warns lies above the one that fails")
+        if self.minimum_sample and self.sample_query is None:
+            raise ValueError(
+                "minimum_sample needs `sample`, a query that gives how many requests there were: this query is no "
+                "ratio whose divisor is a rate(), so it cannot be told from it"
+            )
+        if self.sample is not None and not self.minimum_sample:
+            raise ValueError("`sample` is asked for minimum_sample alone, and there is none")
         return self
+
+    @property
+    def sample_query(self) -> str | None:
+        """What counts as its sample; None where nothing is counted."""
+        return (self.sample or counted_divisor(self.query)) if self.minimum_sample else None
+
+    @property
+    def bounds(self) -> Bounds:
+        """What the rule compares with."""
+        return Bounds(
+            name=self.name,
+            warn_above=self.warn_above,
+            fail_above=self.fail_above,
+            warn_above_baseline=self.warn_above_baseline,
+            fail_above_baseline=self.fail_above_baseline,
+            minimum_sample=self.minimum_sample,
+        )
 
 
 def _ascending(steps: tuple[int, ...]) -> tuple[int, ...]:
@@ -190,6 +224,16 @@ def _ascending(steps: tuple[int, ...]) -> tuple[int, ...]:
     return steps
 
 
+def _below(path: str) -> str:
+    names = path.split("/")
+    if not path.endswith(".status") or any(name in ("", ".", "..", ".status") for name in names):
+        raise ValueError(
+            "write a path below the folder of the policy, such as deployment/status/production.status"
+        )
+    return path
+
+
+StatusPath = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$"), AfterValidator(_below)]
 Percent = Annotated[int, Field(ge=1, le=100)]
 Steps = Annotated[tuple[Percent, ...], Field(min_length=1), AfterValidator(_ascending)]
 
@@ -202,6 +246,13 @@ class Rollout(Section):
     hold: PositiveDuration | None = None
     """How long each step is watched."""
     analysis: tuple[Analysis, ...] = ()
+    automatic_rollback: bool = True
+    """Whether a deployment that fails what is watched is taken back by itself; else it is held, and people are paged."""
+    restarts_for: PositiveDuration | None = None
+    """So long after each call of the deployer the service's own monitors may fail without paging anybody: it restarts.
+    What fails, recovers and fails again in that time is no restart, nor what is RED for so long without a break, however
+    often the deployer is called meanwhile. A monitor that names no component is the service's own only where the policy
+    has no other service."""
 
 
 class Phase(Section):
@@ -212,6 +263,22 @@ class Phase(Section):
     """How long it lasts."""
     checks: Annotated[tuple[str, ...], Field(min_length=1)]
     """`health`, `rollout`, or the name of an analysis or a monitor of this environment."""
+
+
+class StateRules(Section):
+    """The rules of an environment while the project is in one state (K1). Each that stands here replaces the whole of
+    the one outside."""
+
+    gates: Gates = Field(default_factory=dict)
+    """The gates, as above."""
+    approval: Approval = Approval()
+    break_glass: BreakGlass | None = None
+    rollback: WayBack | None = None
+    access: Access = Access()
+    rollout: Rollout = Rollout()
+    verification: tuple[Phase, ...] = ()
+    severity: SeverityName | None = None
+    """Of an incident when this environment is RED."""
 
 
 class Environment(Section):
@@ -238,3 +305,7 @@ class Environment(Section):
     """Of an incident when this environment is RED."""
     owner: RoleOrPersonName | None = None
     """Who looks after it."""
+    when_state: dict[State, StateRules] = Field(default_factory=dict)
+    """Other rules while the project is in this state."""
+    writes: StatusPath | None = None
+    """The status file that the bot keeps for others to read (K3): a path below the folder of the policy file."""

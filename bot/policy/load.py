@@ -8,18 +8,20 @@ from pydantic import BaseModel, JsonValue, ValidationError
 
 from bot.domain.canonical import digest_of
 from bot.policy.calendar_section import compiled, feeds
-from bot.policy.checks import findings
-from bot.policy.document import LARGEST, Document, Plain, as_json, mapping_at, read, value_at
+from bot.policy.document import LARGEST_POLICY, Document, Plain, as_json, mapping_at, read, value_at
 from bot.policy.environments import REGISTRY
 from bot.policy.freeze_section import BASE, ICS, ZONE
 from bot.policy.ics import IcsFile
+from bot.policy.monitors import KINDS
 from bot.policy.on_call import SEVERITIES, OnCall
 from bot.policy.policy import Policy, PolicyFile
 from bot.policy.problems import PolicyError, Problem, sentence
 from bot.policy.references import NAMES
+from bot.policy.states import findings_in_all_states, in_force
 from bot.policy.types import zone as zone_named
 
 Gates = Mapping[str, type[BaseModel]]
+_KINDS = frozenset(each.kind for each in KINDS)
 
 
 def load(path: Path, gates: Gates) -> Policy:
@@ -31,9 +33,9 @@ def load(path: Path, gates: Gates) -> Policy:
     """
     try:
         with path.open("rb") as opened:
-            content = opened.read(LARGEST + 1)
-        if len(content) > LARGEST:
-            raise PolicyError([Problem(str(path), 1, f"the file has more than {LARGEST} bytes")])
+            content = opened.read(LARGEST_POLICY + 1)
+        if len(content) > LARGEST_POLICY:
+            raise PolicyError([Problem(str(path), 1, f"the file has more than {LARGEST_POLICY} bytes")])
         text = content.decode("utf-8-sig")
     except OSError as error:
         raise PolicyError([Problem(str(path), 1, f"cannot be read: {error.strerror}")]) from error
@@ -59,12 +61,14 @@ def parse(text: str, name: str, gates: Gates, base: Path) -> Policy:
         ICS: files,
         ZONE: _zone(document.plain),
     }
-    problems = [_problem(document, name, path, message) for path, message in findings(document.plain)]
+    problems = [
+        _problem(document, name, path, message) for path, message in findings_in_all_states(document.plain)
+    ]
     try:
         read_file = PolicyFile.model_validate(document.plain, context=context)
     except ValidationError as error:
         problems += [
-            _problem(document, name, each["loc"], sentence(PolicyFile, each))
+            _problem(document, name, _untagged(each["loc"]), sentence(PolicyFile, each))
             for each in error.errors(include_url=False)
         ]
         raise PolicyError(problems) from error
@@ -76,6 +80,16 @@ def parse(text: str, name: str, gates: Gates, base: Path) -> Policy:
 def _problem(document: Document, file: str, location: tuple[str | int, ...], message: str) -> Problem:
     where = ".".join(str(part) for part in document.present(location))
     return Problem(file, document.line(location), f"{where}: {message}" if where else message)
+
+
+def _untagged(location: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """Without the kind that pydantic puts after a monitor's number: it is a key of the monitor as well, and what
+    follows it does not stand in there."""
+    for index in range(2, len(location)):
+        list_, number, tag = location[index - 2 : index + 1]
+        if list_ == "monitors" and isinstance(number, int) and tag in _KINDS:
+            return (*location[:index], *location[index + 1 :])
+    return location
 
 
 def _names(plain: Plain, gates: Gates) -> dict[str, frozenset[str]]:
@@ -115,13 +129,20 @@ def _policy(read_file: PolicyFile, plain: Plain, files: Mapping[str, IcsFile], s
         people=read_file.people,
         roles=read_file.roles,
         services=read_file.services,
-        environments=read_file.environments,
+        state_change=read_file.state_change,
+        environments=in_force(read_file.environments, read_file.state),
+        written=read_file.environments,
         calendar=compiled(read_file.calendar, zone, files),
         feeds=tuple(feeds(read_file.calendar, zone)),
         calendar_section=read_file.calendar,
         on_call={name: OnCall.of(section, zone) for name, section in read_file.on_call.items()},
         escalation=read_file.escalation,
         severities=read_file.severities,
+        incidents=read_file.incidents,
+        monitoring=read_file.monitoring,
+        components=read_file.components,
+        status_page=read_file.status_page,
+        targets=read_file.targets,
         second_factors=read_file.second_factors,
         checklists=read_file.checklists,
         contacts=read_file.contacts,

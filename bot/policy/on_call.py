@@ -1,19 +1,24 @@
 """Who is on call, who is told next, and how soon: rotations, escalation, severities, checklists."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
-from bot.domain.calendar import LATEST
+from bot.domain import escalation
+from bot.domain.calendar import LATEST, Recurring
 from bot.domain.checklist import Item
 from bot.domain.crons import Cron
+from bot.domain.duty import Duty, Layer, person_at
+from bot.domain.escalation import TargetKind
+from bot.domain.override import Override
 from bot.domain.rotation import EPOCH, MOST_HANDOFFS_PER_DAY, Rotation
 from bot.policy.people import SlackUsergroup
 from bot.policy.references import Excluded, GateName, OnCallName, PersonName, RoleName
-from bot.policy.types import CronText, PositiveDuration, Section, Text, ZoneName
+from bot.policy.rule_section import Label, UntilText
+from bot.policy.types import CronText, ListOfOne, PositiveDuration, Section, Text, ZoneName
 
 SEVERITIES: Final = {
     "P0": timedelta(minutes=5),
@@ -22,6 +27,9 @@ SEVERITIES: Final = {
     "P3": timedelta(hours=24),
 }
 """Response times where the policy names none (F7)."""
+MOST_LAYERS: Final = 20
+ALWAYS: Final = "always"
+"""The name of the only layer of a plain rotation."""
 LONGEST_ITEM: Final = 200
 """Characters of one line of a checklist: as many as a message shows of it."""
 
@@ -70,6 +78,41 @@ class RotationSection(Section):
         return Rotation(people=self.people, handoff=self.handoff, zone=own, starts=self.starts)
 
 
+class HoursSection(Section):
+    """The hours of a layer."""
+
+    start: CronText
+    """When they begin: a time that the clock skips falls after the gap, one that it shows twice is the first."""
+    until: UntilText
+    """When they end: 17:00, 24:00 or MON 00:00; a time that the clock shows twice is the last."""
+    timezone: ZoneName | None = None
+    """The zone of both; unsaid, that of the layer's rotation."""
+
+    @model_validator(mode="after")
+    def _countable(self) -> "HoursSection":
+        self.compiled(ZoneInfo("UTC"))  # whatever the domain refuses is refused here, with its line
+        return self
+
+    def compiled(self, zone: ZoneInfo) -> Recurring:
+        """The hours themselves; `zone` is the rotation's."""
+        return Recurring(self.start, self.until, ZoneInfo(self.timezone) if self.timezone else zone)
+
+
+class LayerSection(Section):
+    """People who take turns, in certain hours."""
+
+    name: Label
+    """As people are told which one is on call."""
+    rotation: RotationSection
+    during: HoursSection | None = None
+    """When they are asked; the last layer has no hours, and is on call whenever no other one is."""
+
+    def compiled(self, zone: ZoneInfo) -> Layer:
+        """The layer itself; `zone` is the policy's."""
+        own = self.rotation.compiled(zone)
+        return Layer(self.name, own, self.during.compiled(own.zone) if self.during else None)
+
+
 class PagerDutySchedule(Section):
     """A schedule that PagerDuty keeps."""
 
@@ -78,37 +121,90 @@ class PagerDutySchedule(Section):
 
 
 class OnCallSection(Section):
-    """Where it is known who is on call: exactly one of the three."""
+    """Where it is known who is on call: exactly one of the four."""
 
     rotation: RotationSection | None = None
+    """One rotation, around the clock."""
+    layers: Annotated[tuple[LayerSection, ...], Field(min_length=1, max_length=MOST_LAYERS)] | None = None
+    """Several, of which the first one whose hours contain the instant gives the person (follow-the-sun)."""
     pagerduty: PagerDutySchedule | None = None
     slack_usergroup: SlackUsergroup | None = None
     """The id of a Slack user group."""
+    leads: Annotated[tuple[RoleName, ...], ListOfOne] = ()
+    """Roles whose holders may declare an override for others, and take one back."""
 
     @model_validator(mode="after")
     def _one(self) -> "OnCallSection":
-        if len([each for each in (self.rotation, self.pagerduty, self.slack_usergroup) if each]) != 1:
-            raise ValueError("on-call is exactly one of rotation, pagerduty, slack_usergroup")
+        ways = (self.rotation, self.layers, self.pagerduty, self.slack_usergroup)
+        if len([each for each in ways if each]) != 1:
+            raise ValueError("on-call is exactly one of rotation, layers, pagerduty, slack_usergroup")
+        self.compiled(ZoneInfo("UTC"))
         return self
+
+    def compiled(self, zone: ZoneInfo) -> Duty | None:
+        """The duty of people; None where another system keeps it. `zone` is the policy's."""
+        if self.rotation is not None:
+            return Duty((Layer(ALWAYS, self.rotation.compiled(zone)),))
+        return None if self.layers is None else Duty(tuple(each.compiled(zone) for each in self.layers))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What another system said last: this person, and until when where it said so."""
+
+    person: str
+    at: datetime
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnCall:
-    """One on-call duty: a rotation of people, or the place that knows."""
+    """One on-call duty: people who take turns, or the place that knows.
 
-    rotation: Rotation | None = None
+    `overrides` and `told` stand in no policy: `flows.on_duty.rostered` and `called` add what people declared and what
+    another system said, as of one transaction, for whoever asks which roles somebody holds or whom to tell.
+    """
+
+    duty: Duty | None = None
     pagerduty: str | None = None
     """The id of a PagerDuty schedule."""
     slack_usergroup: str | None = None
+    leads: tuple[str, ...] = ()
+    overrides: tuple[Override, ...] = ()
+    told: Told | None = None
 
     @classmethod
     def of(cls, section: OnCallSection, zone: ZoneInfo) -> "OnCall":
         """The duty that a section describes; `zone` is the policy's."""
         return cls(
-            rotation=section.rotation.compiled(zone) if section.rotation else None,
+            duty=section.compiled(zone),
             pagerduty=section.pagerduty.schedule if section.pagerduty else None,
             slack_usergroup=section.slack_usergroup,
+            leads=section.leads,
         )
+
+    @property
+    def rotation(self) -> Rotation | None:
+        """The people who are on call whenever no other layer is; None where another system keeps the duty."""
+        return None if self.duty is None else self.duty.layers[-1].rotation
+
+    @property
+    def elsewhere(self) -> str | None:
+        """The other system that keeps it, as it is asked: `pagerduty PABC123`; None for a duty of people."""
+        if self.pagerduty is not None:
+            return f"pagerduty {self.pagerduty}"
+        return None if self.slack_usergroup is None else f"slack_usergroup {self.slack_usergroup}"
+
+    @property
+    def known(self) -> bool:
+        """Whether it can be told here who is on call."""
+        return self.duty is not None or self.told is not None
+
+    def person_at(self, instant: datetime) -> str | None:
+        """Who is on call, for all that is known here."""
+        if self.duty is not None:
+            return person_at(self.duty, self.overrides, instant)
+        return None if self.told is None else self.told.person
 
 
 class Target(Section):
@@ -124,21 +220,23 @@ class Target(Section):
     """One of `slack.channels`, a channel id, or #a-name."""
     pagerduty: Text | None = None
     """The name of a PagerDuty integration from the settings."""
+    webhook: Text | None = None
+    """The name of a webhook from the settings."""
 
     @model_validator(mode="after")
     def _one(self) -> "Target":
-        if (
-            len(
-                [
-                    each
-                    for each in (self.on_call, self.role, self.person, self.channel, self.pagerduty)
-                    if each
-                ]
-            )
-            != 1
-        ):
-            raise ValueError("a target is exactly one of on_call, role, person, channel, pagerduty")
+        if len(self._named()) != 1:
+            raise ValueError(f"a target is exactly one of {', '.join(TargetKind)}")
         return self
+
+    def _named(self) -> list[escalation.Target]:
+        said = ((kind, getattr(self, kind)) for kind in TargetKind)
+        return [escalation.Target(kind, name) for kind, name in said if name]
+
+    @property
+    def compiled(self) -> escalation.Target:
+        """The target as the domain has it."""
+        return self._named()[0]
 
 
 class EscalationStep(Section):

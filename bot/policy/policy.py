@@ -10,17 +10,19 @@ from pydantic import Field, JsonValue
 
 from bot.domain.calendar import Calendar
 from bot.policy.calendar_section import CalendarSection
-from bot.policy.environments import Environment
+from bot.policy.environments import Environment, State
 from bot.policy.feeds import FeedRule
+from bot.policy.incidents import IncidentSection, Monitoring
 from bot.policy.on_call import SEVERITIES, ChecklistItem, EscalationStep, OnCall, OnCallSection
 from bot.policy.people import Person, Role
 from bot.policy.references import PersonName
 from bot.policy.second_factors import SecondFactors
-from bot.policy.services import Service
+from bot.policy.services import Component, Service
+from bot.policy.state_change import StateChange
+from bot.policy.status_page import StatusPage, Targets
 from bot.policy.types import Name, PositiveDuration, Section, Text, ZoneName
 
 ChannelName = Annotated[str, Field(pattern=r"^#?[^\s#@<>&]{1,80}$")]
-State = Literal["pre-production", "production"]
 NEVER_BYPASSED: Final = ("immutable-artifact", "rollback-target")
 """What break-glass never passes."""
 
@@ -52,7 +54,10 @@ class PolicyFile(Section):
     timezone: ZoneName
     """The zone of every wall-clock time that names none of its own."""
     state: State = "production"
-    """The state of the project (K1)."""
+    """The state of the project (K1): it selects what each environment says under `when_state`. Where `state_change`
+    stands, the one that it begins in."""
+    state_change: StateChange | None = None
+    """Without it the file's `state` holds, and a reload changes it."""
     slack: Slack = Slack()
     people: dict[Name, Person] = Field(default_factory=dict)
     """The directory: who is who."""
@@ -69,6 +74,12 @@ class PolicyFile(Section):
     """Who is notified, step by step, until somebody acknowledges."""
     severities: dict[Name, PositiveDuration] = Field(default_factory=SEVERITIES.copy)
     """Response times."""
+    incidents: IncidentSection = IncidentSection()
+    monitoring: Monitoring = Monitoring()
+    components: dict[Name, Component] = Field(default_factory=dict)
+    """The parts that monitors tell of."""
+    status_page: StatusPage = StatusPage()
+    targets: Targets = Targets()
     second_factors: SecondFactors = SecondFactors()
     """How people come by a second factor."""
     checklists: dict[Name, tuple[ChecklistItem, ...]] = Field(default_factory=dict)
@@ -86,11 +97,16 @@ class Policy:
     timezone: str
     zone: ZoneInfo
     state: State
+    """The state whose rules are in force: the file's, or where `state_change` stands the one that was entered last."""
+    state_change: StateChange | None
     slack: Slack
     people: Mapping[str, Person]
     roles: Mapping[str, Role]
     services: Mapping[str, Service]
     environments: Mapping[str, Environment]
+    """As they are in the state that is in force."""
+    written: Mapping[str, Environment] = field(compare=False, repr=False)
+    """As they stand in the file, with the rules of every state."""
     calendar: Calendar = field(compare=False)
     """The rules that stand in the file. Decisions add what people declared and what is fetched."""
     feeds: tuple[FeedRule, ...]
@@ -99,11 +115,17 @@ class Policy:
     on_call: Mapping[str, OnCall]
     escalation: tuple[EscalationStep, ...]
     severities: Mapping[str, PositiveDuration]
+    incidents: IncidentSection
+    monitoring: Monitoring
+    components: Mapping[str, Component]
+    status_page: StatusPage
+    targets: Targets
     second_factors: SecondFactors
     checklists: Mapping[str, tuple[ChecklistItem, ...]]
     contacts: Mapping[str, str]
     digest: str
-    """`sha256:` and the hash of the RFC 8785 form of the document, iCalendar files included."""
+    """`sha256:` and the hash of the RFC 8785 form of the document, iCalendar files included, and of the state in force
+    where that is another one than the document's."""
     document: JsonValue = field(compare=False, repr=False)
     """What the digest names: the parsed text, the order of its environments, the digests of the files it includes."""
     source: Path

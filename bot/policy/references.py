@@ -4,7 +4,7 @@ A parameter model of a gate may use these types as well: whatever holds an `Envi
 the environments of the policy being read, with its line and the name that was probably meant.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Final
 
@@ -62,9 +62,13 @@ class Reference:
             raise PydanticCustomError(
                 "unknown_reference",
                 "there is no {noun} {value}{hint}",
-                {"noun": self.noun, "value": repr(value), "hint": meant(value, known)},
+                {"noun": self.noun, "value": repr(value), "hint": meant(value, known) or self._listed(known)},
             )
         return value
+
+    def _listed(self, known: Collection[str]) -> str:
+        """All of them, where they are few in any policy and too short for a guess."""
+        return f"; known here: {', '.join(sorted(known))}" if self.section == "severities" and known else ""
 
 
 def _known(info: ValidationInfo) -> Mapping[str, frozenset[str]] | None:

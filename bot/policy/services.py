@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
+from bot.policy.references import RoleOrPersonName, ServiceName
 from bot.policy.types import Duration, Name, PositiveDuration, Section, Text
 
 _CALL_TIMEOUT = timedelta(minutes=15)
@@ -24,6 +25,21 @@ HttpUrl = Annotated[
     str, Field(max_length=2000, json_schema_extra={"format": "uri"}), AfterValidator(_http_url)
 ]
 Argv = Annotated[tuple[Annotated[str, Field(max_length=4000)], ...], Field(min_length=1, max_length=100)]
+
+
+Group = Literal["frontend", "backend", "database", "websocket", "integration"]
+"""What a report tells apart (D2)."""
+
+
+class Component(Section):
+    """A part of an environment that monitors tell of by its name."""
+
+    group: Group = "backend"
+    """With whom it is shown (D2)."""
+    owner: RoleOrPersonName | None = None
+    """Who looks after it; unsaid, whoever looks after its environment."""
+    service: ServiceName | None = None
+    """The service it is part of: what goes live there may make it restart."""
 
 
 class CommandDeployer(Section):
@@ -95,9 +111,7 @@ class Service(Section):
     """The image in the registry, without tag and digest."""
     tier: Literal["backend", "frontend"] | None = None
     """The backend is deployed before the frontend (D4)."""
-    components: dict[Name, Literal["frontend", "backend", "database", "websocket", "integration"]] = Field(
-        default_factory=dict
-    )
+    components: dict[Name, Group] = Field(default_factory=dict)
     """Parts whose state a deployment report names (D2)."""
     deployer: Deployer | None = None
     """How it is deployed. Without one nothing can be started here: an approved request fails, and says so. The decision

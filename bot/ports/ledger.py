@@ -10,13 +10,16 @@ from bot.domain.approval import Approval
 from bot.domain.audit import Entry, Fact
 from bot.domain.change_request import ChangeRequest, RequestState
 from bot.domain.deployment import Run
-from bot.domain.environment import EnvironmentState, MonitorState
+from bot.domain.environment import EnvironmentState, MonitorState, Turn
 from bot.domain.evidence import Evidence
 from bot.domain.feed import FeedState
 from bot.domain.freeze import Freeze
 from bot.domain.identity import Identity, Provider
 from bot.domain.incident import Incident
+from bot.domain.override import Override
 from bot.domain.owed import Claimed, Delivery, Timer
+from bot.domain.page import Page
+from bot.domain.postmortem import Postmortem
 from bot.domain.second_factor import Challenge, Credential, Intent
 
 T = TypeVar("T")
@@ -71,6 +74,10 @@ class Runs(Records[Run], Protocol):
 class Environments(Records[EnvironmentState], Protocol):
     """Recorded colours; the monitors' readings are measurements, kept beside them and not audited."""
 
+    def turns(self, environment: str, *, since: datetime) -> list[Turn]:
+        """How its colour went from `since` on, oldest first, the colour that it had at that instant included."""
+        ...
+
     def monitors(self, environment: str | None = None) -> list[MonitorState]: ...
     def keep(self, monitor: MonitorState) -> None: ...
 
@@ -78,6 +85,29 @@ class Environments(Records[EnvironmentState], Protocol):
 class Incidents(Records[Incident], Protocol):
     def next_number(self) -> int: ...
     def open(self, environment: str | None = None) -> list[Incident]: ...
+    def newest(
+        self, *, limit: int, environment: str | None = None, since: datetime | None = None
+    ) -> list[Incident]: ...
+
+
+class Pages(Records[Page], Protocol):
+    """Who was told of an incident, by which ways, and whether one of them worked."""
+
+    def of(self, incident: str) -> list[Page]: ...
+
+
+class Postmortems(Records[Postmortem], Protocol):
+    def drafts(self) -> list[Postmortem]: ...
+    def newest(self, *, limit: int) -> list[Postmortem]:
+        """Published or not, the last due first."""
+        ...
+
+
+class Overrides(Records[Override], Protocol):
+    def next_number(self) -> int: ...
+    def since(self, instant: datetime) -> list[Override]:
+        """Overrides that were not over at `instant`, in the order in which they were declared."""
+        ...
 
 
 class Freezes(Records[Freeze], Protocol):
@@ -118,6 +148,12 @@ class Credentials(Records[Credential], Protocol):
 
     def failures_since(self, person: str, since: datetime) -> int: ...
     def failures_from(self, address: str, since: datetime) -> int: ...
+    def failed_at(
+        self, since: datetime, *, person: str | None = None, address: str | None = None
+    ) -> list[datetime]:
+        """When a factor failed since then, of this person or from this address; the oldest first."""
+        ...
+
     def note_failure(self, person: str, at: datetime, *, address: str | None = None) -> None: ...
 
 
@@ -182,6 +218,12 @@ class Transaction(Protocol):
     def environments(self) -> Environments: ...
     @property
     def incidents(self) -> Incidents: ...
+    @property
+    def pages(self) -> Pages: ...
+    @property
+    def postmortems(self) -> Postmortems: ...
+    @property
+    def overrides(self) -> Overrides: ...
     @property
     def credentials(self) -> Credentials: ...
     @property

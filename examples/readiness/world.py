@@ -1,5 +1,5 @@
-"""The sample world of the demo: a service with a health page, a registry, CI that posts evidence, and a page to
-play with all of it. It stands for what a team has already; the bot knows it only by its addresses."""
+"""The sample world of the demo: a service with a health page, a registry, CI that posts evidence, a mailbox, and a
+page to play with all of it. It stands for what a team has already; the bot knows it only by its addresses."""
 
 import argparse
 import asyncio
@@ -7,18 +7,24 @@ import json
 import os
 import secrets
 import sys
+from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import aiohttp
 import pyotp
 from aiohttp import web
 
 from examples.readiness.builds import CANDIDATES, FIRST, FOUND, MANIFEST, Build, Shelf
+from sandbox.mail import MailServer
 
 PAGE = Path(__file__).with_name("world.html")
+HEALTH: Final = ("ok", "warning", "error", "garbled")
+"""How production may feel; the last one answers 200 with a page for people, which breaks the contract."""
+MOST_READINGS: Final = 300
+MOST_LETTERS: Final = 5
 
 
 @dataclass(slots=True)
@@ -31,7 +37,18 @@ class World:
     shelf: Shelf = field(default_factory=Shelf)
     running: dict[tuple[str, str], str] = field(default_factory=dict)
     health: str = "ok"
+    faults: dict[str, str] = field(default_factory=dict)
+    """What is wrong with a version wherever it runs in production, by its digest: only another version helps."""
+    readings: deque[tuple[str, str]] = field(default_factory=lambda: deque(maxlen=MOST_READINGS))
+    """Each answer of /health: when, and how production felt."""
+    mail: MailServer = field(default_factory=MailServer)
     said: list[str] = field(default_factory=list)
+
+    @property
+    def feels(self) -> str:
+        """How production feels: as bad as what happens to it or what runs there."""
+        running = [self.faults.get(d, "ok") for (_, e), d in self.running.items() if e == "production"]
+        return max([self.health, *running], key=HEALTH.index)
 
     def note(self, text: str) -> None:
         """Remember what happened, for the page."""
@@ -43,11 +60,15 @@ WORLD: web.AppKey[World] = web.AppKey("world", World)
 
 
 async def get_health(request: web.Request) -> web.Response:
-    """The service's health, by contract D3."""
-    world = request.app[WORLD]
-    checks: dict[str, Any] = {"database": world.health != "error", "memory": world.health != "warning"}
-    body = {"status": world.health, "checks": checks, "timestamp": datetime.now(UTC).isoformat()}
-    return web.json_response(body, status=503 if world.health == "error" else 200)
+    """The service's health, by contract D3, unless it is garbled."""
+    world, now = request.app[WORLD], datetime.now(UTC).isoformat()
+    feels = world.feels
+    world.readings.append((now, feels))
+    if feels == "garbled":
+        return web.Response(text="<h1>Welcome to the shop</h1>", content_type="text/html")
+    checks: dict[str, Any] = {"database": feels != "error", "memory": feels != "warning"}
+    body = {"status": feels, "checks": checks, "timestamp": now}
+    return web.json_response(body, status=503 if feels == "error" else 200)
 
 
 async def get_manifest(request: web.Request) -> web.Response:
@@ -83,11 +104,24 @@ async def post_health(request: web.Request) -> web.Response:
     """Turn the service's health, from the page or the tour."""
     world = request.app[WORLD]
     health = (await request.json()).get("health")
-    if health not in ("ok", "warning", "error"):
-        return web.json_response({"error": "health is ok, warning or error"}, status=400)
+    if health not in HEALTH:
+        return web.json_response({"error": f"health is one of {', '.join(HEALTH)}"}, status=400)
     world.health = health
-    world.note(f"/health of production turned {health}")
+    world.note(f"production turned {health}, whatever runs there")
     return web.json_response({"health": health})
+
+
+async def post_fault(request: web.Request) -> web.Response:
+    """Break or mend the catalogue's version that runs in production now: where it is broken, only another one helps."""
+    world = request.app[WORLD]
+    health = (await request.json()).get("health")
+    digest = world.running.get(("catalogue", "production"))
+    build = world.shelf.find("catalogue", digest) if digest else None
+    if health not in HEALTH or digest is None or build is None:
+        return web.json_response({"error": f"of what runs, health is one of {', '.join(HEALTH)}"}, status=400)
+    world.faults[digest] = health
+    world.note(f"catalogue {build.tag} is {health} in production")
+    return web.json_response({"health": health, "tag": build.tag})
 
 
 async def post_build(request: web.Request) -> web.Response:
@@ -175,13 +209,29 @@ async def get_state(request: web.Request) -> web.Response:
         builds.append({"service": service, "tag": tag, "critical": build.critical, "running": where})
     return web.json_response(
         {
+            "status": f"{world.bot}/status",
             "health": world.health,
+            "fault": world.faults.get(world.running.get(("catalogue", "production"), ""), "ok"),
+            "feels": world.feels,
+            "readings": list(world.readings),
+            "mail": letters(world),
             "codes": codes,
             "valid_seconds": 30 - int(now.timestamp()) % 30,
             "builds": builds,
             "said": world.said,
         }
     )
+
+
+def letters(world: World) -> list[dict[str, str]]:
+    """The newest letters, the newest first."""
+    found = []
+    for each in reversed(world.mail.received[-MOST_LETTERS:]):
+        text = str(each.message.get_content()).strip()
+        found.append(
+            {"to": ", ".join(each.recipients), "subject": str(each.message["Subject"]), "text": text}
+        )
+    return found
 
 
 async def get_page(_: web.Request) -> web.FileResponse:
@@ -197,6 +247,7 @@ def build_app(world: World) -> web.Application:
     app.router.add_get("/state", get_state)
     app.router.add_get("/health", get_health)
     app.router.add_post("/health", post_health)
+    app.router.add_post("/fault", post_fault)
     app.router.add_post("/builds", post_build)
     app.router.add_post("/begin", post_begin)
     app.router.add_post("/host/enroll", post_code)
@@ -206,8 +257,9 @@ def build_app(world: World) -> web.Application:
     return app
 
 
-async def serve(world: World, port: int) -> None:
+async def serve(world: World, port: int, mail: int) -> None:
     """Serve on loopback until cancelled."""
+    await world.mail.start(mail)
     runner = web.AppRunner(build_app(world), access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()
@@ -219,12 +271,13 @@ def main() -> int:
     """Started by the launcher; secrets come by the environment."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=8071)
+    parser.add_argument("--mail", type=int, default=8072, help="the port of everybody's mailbox")
     parser.add_argument("--bot", required=True)
     options = parser.parse_args()
     world = World(
         bot=options.bot, token=os.environ["SAMPLE_TOKEN"], factors=json.loads(os.environ["SAMPLE_FACTORS"])
     )
-    asyncio.run(serve(world, options.port))
+    asyncio.run(serve(world, options.port, options.mail))
     return 0
 
 

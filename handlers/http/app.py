@@ -10,20 +10,24 @@ import structlog
 from aiohttp import ClientError, web
 from aiohttp.http import HttpProcessingError
 
-from handlers.http import mfa
-from handlers.http.answers import problem
+from handlers.http import mfa, status
+from handlers.http.alertmanager import ADDRESS as ALERTMANAGER
+from handlers.http.alertmanager import LARGEST, Alerts, post_alerts
+from handlers.http.alertmanager import QUEUE as ALERTS
+from handlers.http.answers import caller, problem
 from handlers.http.calendar_feed import RENDERINGS, Renderings, get_calendar
 from handlers.http.context import CONTEXT, HttpContext
 from handlers.http.decision import get_decision
 from handlers.http.evidence import post_evidence
 from handlers.http.health import get_health, get_healthz, get_metrics, get_readyz
+from handlers.http.heartbeat import PACES, Paces, post_heartbeat
 from handlers.http.requests import get_request, list_requests
 
 log = structlog.get_logger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 LIMIT: Final = 1024 * 1024
 """Bytes of a body, after it was unpacked."""
-QUIET: Final = frozenset({"/healthz", "/readyz", "/metrics", "/health"})
+QUIET: Final = frozenset({"/healthz", "/readyz", "/metrics", "/health"}) | status.PATHS
 _LONGEST_PATH: Final = 200
 _NOT_FOUND, _NO_SUCH_METHOD, _TOO_LARGE = 404, 405, 413
 
@@ -38,8 +42,14 @@ def build_http(context: HttpContext, slack_events: Handler | None) -> web.Applic
     app.router.add_get("/api/v1/decision", get_decision)
     app.router.add_get("/api/v1/requests", list_requests)
     app.router.add_get("/api/v1/requests/{id}", get_request)
+    app[PACES] = Paces()
+    app.router.add_post("/heartbeat/{monitor}", post_heartbeat)
+    app.router.add_post("/heartbeat/{environment}/{monitor}", post_heartbeat)
+    app[ALERTS] = Alerts()
+    app.router.add_post(ALERTMANAGER, post_alerts)
     app[RENDERINGS] = Renderings()
     app.router.add_get("/calendar.ics", get_calendar)
+    status.add_routes(app)
     if context.factors is not None and context.factors.pages is not None:
         mfa.add_routes(app)
     app.router.add_get("/health", get_health)
@@ -71,6 +81,8 @@ async def _bounded(request: web.Request, handler: Handler) -> web.StreamResponse
     """Read what is posted before its handler runs: so many bytes, within so many seconds, or not at all."""
     if request.method != "POST" or request.match_info.http_exception is not None:
         return await handler(request)
+    if (largest := _largest(request)) != LIMIT:
+        request = request.clone(client_max_size=largest)
     seconds = request.app[CONTEXT].body_seconds
     try:
         async with asyncio.timeout(seconds):
@@ -84,6 +96,11 @@ async def _bounded(request: web.Request, handler: Handler) -> web.StreamResponse
             request, 400, "body-broken", "The body broke off, or is not packed as its headers say."
         )
     return await handler(request)
+
+
+def _largest(request: web.Request) -> int:
+    """How many bytes its body may have: a storm of alerts is larger than all else, but strangers send no alerts."""
+    return LARGEST if request.path == ALERTMANAGER and caller(request) is not None else LIMIT
 
 
 def _cut_off(request: web.Request, status: int, code: str, sentence: str) -> web.Response:
@@ -107,9 +124,8 @@ def _in_words(request: web.Request, error: web.HTTPException) -> web.Response:
         answer.headers["Allow"] = allowed
         return answer
     if error.status == _TOO_LARGE:
-        return _cut_off(
-            request, 413, "too-large", "The body is larger than 1 MiB; keep large reports elsewhere."
-        )
+        words = f"The body is larger than {_largest(request) // LIMIT} MiB; keep large reports elsewhere."
+        return _cut_off(request, 413, "too-large", words)
     return problem(error.status, "refused", f"{error.reason}.")
 
 

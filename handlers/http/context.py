@@ -23,12 +23,22 @@ class HttpContext:
     tokens: Mapping[str, SecretStr]
     health: Callable[[], Awaitable[Health]]
     metrics: Callable[[], bytes]
+    background: Ledger | None = None
+    """The same ledger for what comes in floods: it lets people's commands go first. None: it is all one."""
     factors: Factors | None = None
     """None: there are no pages of ours."""
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     """Whose X-Forwarded-For is believed."""
+    private: bool = False
+    """Nothing outside this machine has business at this port: there are no pages of ours, no tokens, no events that come
+    in. Then no proxy stands in front either, which would make the whole world seem to ask from here."""
     body_seconds: float = 30.0
     """How long a body may take to arrive."""
+
+    @property
+    def patient(self) -> Ledger:
+        """The ledger for what machines tell: durable when it is answered, and behind whatever a person waits for."""
+        return self.ledger if self.background is None else self.background
 
 
 CONTEXT: web.AppKey[HttpContext] = web.AppKey("context", HttpContext)

@@ -7,8 +7,9 @@ from pydantic import JsonValue
 
 from handlers.http.context import CONTEXT
 
-NOT_NEEDED: Final = frozenset({"memory"})
-"""A bot that uses too much memory still works; to take it out of service would stop approvals for nothing."""
+NOT_NEEDED: Final = frozenset({"memory", "watch", "pages"})
+"""A bot that uses too much memory still works, and so does one whose watch is blind or whose pages reach nobody: to take
+it out of service would stop approvals, and what it is told, for nothing."""
 
 
 async def get_health(request: web.Request) -> web.Response:

@@ -5,6 +5,7 @@ duplicate carries the same request or incident id, and every post carries the de
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -14,7 +15,11 @@ from bot.domain.change_request import RequestState
 from bot.domain.owed import Delivery
 from bot.domain.refusal import Refusal
 from bot.flows.break_glass import told
-from bot.flows.inquire import RequestView, incident_view, request_view
+from bot.flows.incident_news import AGAIN, NEWS, PAGE_UPDATE, POSTED
+from bot.flows.inquire import RequestView, incident_view, page_view, request_view
+from bot.flows.many import many_view, place_of
+from bot.flows.paging import posted, still_owed
+from bot.flows.unasked import UNASKED, still_true
 from bot.policy import Policy
 from bot.ports import Clock, Later, Ledger, Place, PolicyInForce, Undeliverable
 from handlers.slack import (
@@ -23,12 +28,15 @@ from handlers.slack import (
     enroll,
     freeze_note,
     incident_card,
+    incident_page,
     notes,
+    oncall_note,
     reminder,
     request_card,
     roll_back,
     withdraw,
 )
+from handlers.slack.afterwards import Afterwards
 from handlers.slack.blocks import Message
 from handlers.slack.voice import Voice
 from handlers.slack.web_api import SlackApi, SlackFailed
@@ -81,6 +89,7 @@ TOLD: Final[Mapping[str, Callable[[Delivery, RequestView, Policy], Message | Non
     "reminder-note": reminder.note,
 }
 """What is told of a request outside its thread, by kind; None: it is true no more, so nothing is said."""
+ON_CALL_NOTES: Final = ("override-note", "handoff-note")
 
 
 class Announcer:
@@ -96,15 +105,23 @@ class Announcer:
             "incident-card": self._incident_card,
             "request-note": self._request_note,
             "incident-note": self._incident_note,
+            "incident-summary": self._incident_summary,
+            "incident-alarm": self._incident_alarm,
+            "page": self._page,
+            PAGE_UPDATE: self._page_update,
+            NEWS: self._incident_news,
             "request-answer": self._request_answer,
             "approver-answer": self._approver_answer,
             "security-event": self._security_event,
             "announcement": self._announcement,
             "policy-notice": self._policy_notice,
+            "watch-notice": self._policy_notice,
             "freeze-note": self._freeze_note,
+            **dict.fromkeys(ON_CALL_NOTES, self._on_call_note),
             "factor-note": self._factor_note,
             "request-notice": self._request_notice,
             **dict.fromkeys(TOLD, self._told_of_request),
+            **Afterwards(ledger, clock, self._post, self._card).kinds,
         }
 
     @property
@@ -155,6 +172,61 @@ class Announcer:
     async def _incident_note(self, delivery: Delivery, policy: Policy) -> None:
         view = await incident_view(self._ledger, policy, delivery.subject)
         await self._note(delivery, policy, view.place, silent=False)
+
+    async def _incident_summary(self, delivery: Delivery, policy: Policy) -> None:
+        view = await many_view(self._ledger, delivery.subject)
+        where = replace(delivery, subject=place_of(delivery.subject))
+        await self._card(where, view.place, incident_page.many(view, policy))
+
+    async def _incident_alarm(self, delivery: Delivery, policy: Policy) -> None:
+        view = await incident_view(self._ledger, policy, delivery.subject)
+        said = incident_page.alarm(delivery, view, policy)
+        if said is not None:
+            await self._post(delivery, channel_of(delivery), said)
+
+    async def _page(self, delivery: Delivery, policy: Policy) -> None:
+        """Page somebody, unless somebody else has answered meanwhile."""
+        incident_id, _, recipient = delivery.subject.split("/", 2)
+        if not await self._ledger.read(lambda tx: still_owed(tx, delivery.subject)):
+            return
+        view = await page_view(self._ledger, policy, incident_id)
+        to_person = delivery.destination.startswith("slack:user:")
+        where = user_of(delivery) if to_person else channel_of(delivery)
+        if view.place is not None and not to_person and where == policy.slack.channels.incidents.lstrip("#"):
+            return  # its card stands there already, says the same and has the same buttons
+        there = await self._post(delivery, where, incident_page.page(view, policy, recipient))
+        place = {"channel": str(there["channel"]), "ts": str(there["ts"])}
+        await posted(self._ledger, delivery, place)
+
+    async def _page_update(self, delivery: Delivery, policy: Policy) -> None:
+        """The message of a page says how it stands. One that is gone is posted by nobody anew."""
+        incident_id, _, recipient = delivery.subject.split("/", 2)
+        place = await self._ledger.read(lambda tx: tx.place(delivery.subject, POSTED))
+        if place is None:
+            return
+        view = await page_view(self._ledger, policy, incident_id)
+        said = incident_page.paged(view, policy, recipient)
+        try:
+            await self._say("chat.update", said, channel=str(place["channel"]), ts=str(place["ts"]))
+        except SlackFailed as failed:
+            if failed.code not in GONE:
+                raise
+
+    async def _incident_news(self, delivery: Delivery, policy: Policy) -> None:
+        """What somebody has to know though no page asks them, while it is true."""
+        facts = Facts(delivery.facts)
+        said: Message | None = None
+        if facts.text("code") == UNASKED:
+            if await still_true(self._ledger, delivery.subject, facts.text("deed"), facts.text("person")):
+                view = await incident_view(self._ledger, policy, delivery.subject)
+                said = incident_page.unheard(delivery, view, policy)
+        elif facts.text("code") == AGAIN:
+            view = await page_view(self._ledger, policy, delivery.subject)
+            said = incident_page.began_again(view, policy, facts.text("person"))
+        else:
+            raise Undeliverable("unknown-code")
+        if said is not None:
+            await self._post(delivery, user_of(delivery), said)
 
     async def _note(self, delivery: Delivery, policy: Policy, place: Place | None, *, silent: bool) -> None:
         now = self._clock.now()
@@ -233,6 +305,12 @@ class Announcer:
         to_person = delivery.destination.startswith("slack:user:")
         where = user_of(delivery) if to_person else channel_of(delivery)
         await self._post(delivery, where, enroll.note(delivery, Voice(policy, self._clock.now())))
+
+    async def _on_call_note(self, delivery: Delivery, policy: Policy) -> None:
+        told = await oncall_note.note(self._ledger, policy, delivery, Voice(policy, self._clock.now()))
+        if told is not None:
+            to_person = delivery.destination.startswith("slack:user:")
+            await self._post(delivery, user_of(delivery) if to_person else channel_of(delivery), told)
 
     async def _freeze_note(self, delivery: Delivery, policy: Policy) -> None:
         told = await freeze_note.note(self._ledger, policy, delivery, self._clock.now())

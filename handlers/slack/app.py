@@ -10,13 +10,17 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from handlers.slack import (
+    actions,
     approve,
     checklist,
     factor_modal,
     freeze,
     incident_card,
+    oncall_form,
     our_page,
     payloads,
+    postmortem,
+    postmortem_card,
     presses,
     reject,
     request_card,
@@ -31,9 +35,10 @@ from handlers.slack.context import SlackContext
 from handlers.slack.deploy import deploy
 from handlers.slack.env import env
 from handlers.slack.listeners import Listener, on_command, on_press, on_submission
+from handlers.slack.oncall import oncall
 from handlers.slack.payloads import Body
 
-COMMANDS: Final = MappingProxyType({"/deploy": deploy, "/env": env})
+COMMANDS: Final = MappingProxyType({"/deploy": deploy, "/env": env, "/oncall": oncall})
 PRESSES: Final = MappingProxyType(
     {
         request_card.APPROVE: approve.pressed,
@@ -48,6 +53,14 @@ PRESSES: Final = MappingProxyType(
         checklist.UNTICK: checklist.untick,
         incident_card.ACKNOWLEDGE: presses.acknowledge,
         incident_card.RESOLVE: presses.resolve,
+        incident_card.ESCALATE: presses.escalate,
+        incident_card.ROLL_BACK: presses.roll_back,
+        incident_card.NOT_THIS: presses.not_this,
+        incident_card.WAS_THIS: presses.was_this,
+        postmortem_card.WRITE: postmortem.write,
+        postmortem_card.ACTION: actions.add,
+        postmortem_card.PUBLISH: postmortem.publish,
+        actions.DONE: actions.done,
     }
 )
 SUBMISSIONS: Final = MappingProxyType(
@@ -59,6 +72,9 @@ SUBMISSIONS: Final = MappingProxyType(
         freeze.CALLBACK: freeze.submitted,
         unfreeze.CALLBACK: unfreeze.submitted,
         factor_modal.CALLBACK: factor_modal.submitted,
+        oncall_form.CALLBACK: oncall_form.submitted,
+        postmortem.CALLBACK: postmortem.submitted,
+        actions.CALLBACK: actions.submitted,
     }
 )
 MENUS: Final = ("service", "environment")

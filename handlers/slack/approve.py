@@ -3,7 +3,7 @@
 import json
 from typing import Final
 
-from bot.domain.change_request import ChangeRequest
+from bot.domain.change_request import ChangeRequest, Kind
 from bot.domain.fingerprint import short
 from bot.domain.refusal import Refusal
 from bot.flows import approve as approving
@@ -53,7 +53,8 @@ def link(pages: str, opened: approving.Opened, view: RequestView, policy: Policy
         f"The link is for {voice.who(opened.person)} alone: it approves nothing without your second factor, and works "
         f"until {escape(voice.when(opened.until))}."
     )
-    lines = [f"*Approve {title(request)}?*  {request.id}", _asked_by(request, voice), compare, alone]
+    verb = "Roll back" if request.kind is Kind.ROLLBACK else "Approve"
+    lines = [f"*{verb} {title(request)}?*  {request.id}", _asked_by(request, voice), compare, alone]
     row = our_page.link(f"{pages}/mfa/{opened.token}", "Open the approval page", request.id)
     return message(lines, *row)
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from handlers.wording.times import clock_time, in_zone
+from handlers.wording.visible import visible
 
 Block = dict[str, Any]
 SECTION_LIMIT: Final = 2900  # of Slack's 3,000
@@ -17,9 +18,6 @@ FALLBACK_LIMIT: Final = 600
 LINE_LIMIT: Final = 700
 """Characters of one line; longer ones are cut, with an ellipsis."""
 
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_BIDI: Final = re.compile(r"[\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
-_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 _DATE: Final = re.compile(r"\ue000(\d{1,12})\ue001([^\ue000-\ue002]{0,60})\ue002")
 _MARKS: Final = re.compile(r"[\ue000-\ue002]")
 
@@ -42,13 +40,6 @@ def escape(text: str, limit: int = LINE_LIMIT) -> str:
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     text = _DATE.sub(r"<!date^\1^{date_short_pretty} {time}|\2>", text)
     return _MARKS.sub("", text)
-
-
-def visible(text: str) -> str:
-    """Any text without what makes it look like another one: control and bidi characters, halves of pairs."""
-    for pattern in (_CONTROL, _BIDI, _SURROGATE):
-        text = pattern.sub("", text)
-    return text
 
 
 def _cut(text: str, limit: int) -> str:

@@ -9,7 +9,7 @@ import structlog
 
 from bot.flows.collect import Collector
 from bot.policy import Policy
-from bot.ports import Clock, CodeCheck, Ledger, PolicyInForce
+from bot.ports import Clock, CodeCheck, Ledger, PolicyInForce, Prober
 from handlers.slack.web_api import SlackApi
 from handlers.slack.zones import Zones
 
@@ -63,6 +63,10 @@ class SlackContext:
     workspace: Workspace = field(default_factory=Workspace)
     background: Background = field(default_factory=Background)
     zones: Zones = field(default_factory=Zones)
+    prober: Prober | None = None
+    """Reads a monitor when somebody asks for it; None: nothing can be read on demand."""
+    checking: set[str] = field(default_factory=set)
+    """The environments that somebody has read just now."""
 
     @property
     def policy(self) -> Policy:

@@ -92,6 +92,6 @@ def note(delivery: Delivery, voice: Voice) -> Message:
     own = delivery.destination.startswith("slack:user:")
     said = enrolment.note(delivery.facts, delivery.subject, voice.name, voice.when, own=own)
     text = escape(said, 2500)
-    loud = delivery.facts.get("code") in ("enrolled-bootstrap", "reset-alarm")
+    loud = delivery.facts.get("code") in ("enrolled-bootstrap", "reset-alarm", "locked-out")
     head, _, rest = text.partition(":")  # one word in bold is seen; a paragraph of it is not read
     return message([f"⚠ *{head}:*{rest}" if loud and not own else text])

@@ -38,6 +38,10 @@ DEPLOY: Final[Mapping[str, Sub]] = MappingProxyType(
             "rollback SERVICE ENVIRONMENT [INC-9] [to=TAG] [reason…]",
             "go back to the version before; nothing after it opens a form",
         ),
+        "state": Sub(
+            "state [STATE] [ticket=CHG-1] [because…]",
+            "which state the project is in, since when and by whom; with a state and a reason, ask for it",
+        ),
         "hold": Sub("hold ID [reason…]", "stop it before it starts, or its rollout before the next step"),
         "resume": Sub("resume ID [reason…]", "let what was held go on"),
         "review": Sub(
@@ -64,7 +68,41 @@ DEPLOY: Final[Mapping[str, Sub]] = MappingProxyType(
 )
 ENV: Final[Mapping[str, Sub]] = MappingProxyType(
     {
-        "status": Sub("status", "the colour of every environment, most protected first"),
+        "status": Sub(
+            "status [ENVIRONMENT]",
+            "the colour of every environment, most protected first, or the components of one",
+        ),
+        "check": Sub(
+            "check [ENVIRONMENT]", "read the monitors of an environment now, and say what was found"
+        ),
+        "history": Sub("history [ENVIRONMENT]", "uptime, how the colours went, and the incidents"),
+        "next": Sub("next", "what to fix first, and what still needs full verification"),
+        "incident": Sub(
+            "incident ENVIRONMENT [severity=P1] title…",
+            "say that something is wrong, and page whoever is on call",
+        ),
+        "postmortem": Sub(
+            "postmortem [INC-7] [start|note what…]",
+            "the post-mortems that are owed, or one of them; start: one that nobody owes; note: a line of the timeline",
+        ),
+        "actions": Sub(
+            "actions [add INC-7 PERSON DAY what…|done INC-7/1|drop INC-7/1]",
+            "what is to be done so that it does not happen again",
+        ),
+        "help": Sub("help", "this"),
+    }
+)
+ONCALL: Final[Mapping[str, Sub]] = MappingProxyType(
+    {
+        "who": Sub(
+            "who [ROTATION] [at=TIME]", "who is on call, until when, who comes next, and overrides ahead"
+        ),
+        "override": Sub(
+            "override ROTATION PERSON from TIME until TIME [and PERSON from TIME until TIME] [reason…]",
+            "somebody takes a stretch; with “and”, a swap; `override cancel OVR-3` takes one back; "
+            "nothing after it opens a form",
+        ),
+        "handoff": Sub("handoff [ROTATION] [note…]", "what is open, and a note for whoever takes over"),
         "help": Sub("help", "this"),
     }
 )
@@ -78,11 +116,14 @@ NOT_YET: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
                 "stop-all",
             ]
         ),
-        "/env": frozenset({"check", "history", "next"}),
+        "/env": frozenset(),
+        "/oncall": frozenset(),
     }
 )
 """Sub-commands that are promised and not built: they are named as such, never guessed at."""
-COMMANDS: Final[Mapping[str, Mapping[str, Sub]]] = MappingProxyType({"/deploy": DEPLOY, "/env": ENV})
+COMMANDS: Final[Mapping[str, Mapping[str, Sub]]] = MappingProxyType(
+    {"/deploy": DEPLOY, "/env": ENV, "/oncall": ONCALL}
+)
 """Every slash command that is registered."""
 
 

@@ -16,13 +16,14 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.domain.refusal import Refusal
 from handlers.slack import payloads
-from handlers.slack.blocks import Block, Message, modal, reader_time, sections, sentence_message, visible
+from handlers.slack.blocks import Block, Message, modal, reader_time, sections, sentence_message
 from handlers.slack.blocks import escape as escaped
 from handlers.slack.context import SlackContext
 from handlers.slack.payloads import Body, Command, Press, Submission
 from handlers.slack.web_api import SlackFailed
 from handlers.wording.refusals import sentence
 from handlers.wording.times import in_zone
+from handlers.wording.visible import visible
 
 log = structlog.get_logger(__name__)
 Listener = Callable[[AsyncAck, Body], Awaitable[None]]

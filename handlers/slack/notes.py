@@ -1,21 +1,28 @@
 """Thread lines, announcements and notices as messages."""
 
+from collections.abc import Mapping
+
 from bot.domain.owed import Delivery
 from bot.flows.inquire import RequestView
 from bot.policy import Policy
 from handlers.slack.blocks import Message, escape, message
+from handlers.slack.incident_card import called
 from handlers.slack.request_card import title
 from handlers.slack.voice import Voice
-from handlers.wording import rollouts
+from handlers.wording import incidents, rollouts
+from handlers.wording.blindness import WATCH_NOTICES
 from handlers.wording.break_glass import GLASS_NOTES
 from handlers.wording.facts import Facts, listed
-from handlers.wording.notes import INCIDENT_NOTES, POLICY_NOTICES, REQUEST_NOTES, SECURITY_EVENTS, note
+from handlers.wording.notes import POLICY_NOTICES, REQUEST_NOTES, SECURITY_EVENTS, Word, note
 from handlers.wording.times import span
 
-NOTES = {
+TIMED = {"request-note": rollouts.NOTES, "incident-note": incidents.NOTES}
+"""Lines that name an instant."""
+NOTES: Mapping[str, Mapping[str, Word]] = {
     "request-note": {**REQUEST_NOTES, **GLASS_NOTES},
-    "incident-note": INCIDENT_NOTES,
+    "incident-note": {},
     "policy-notice": POLICY_NOTICES,
+    "watch-notice": WATCH_NOTICES,
     "security-event": SECURITY_EVENTS,
 }
 
@@ -23,15 +30,16 @@ NOTES = {
 def render(delivery: Delivery, voice: Voice, *, alone: bool = False) -> Message:
     """One line about what happened; `alone`: outside its thread, so it names its subject."""
     facts = Facts(delivery.facts)
-    timed = rollouts.NOTES.get(facts.text("code")) if delivery.kind == "request-note" else None
+    timed = TIMED.get(delivery.kind, {}).get(facts.text("code"))
     said = (
-        timed(facts, voice.name, voice.deciding)
+        # An incident's deadlines are durations: the reader's own time says all of it, and the policy's nothing more.
+        timed(facts, voice.name, voice.when if delivery.kind == "incident-note" else voice.deciding)
         if timed is not None
         else note(NOTES[delivery.kind], delivery.facts, voice.name)
     )
     text = escape(said, 2500)
     about = f"*{escape(delivery.subject)}*: " if alone else ""
-    return message([f"{about}{text}"])
+    return message([f"{about}{called(delivery, voice)}{text}"])
 
 
 def security(delivery: Delivery, view: RequestView, policy: Policy) -> Message:

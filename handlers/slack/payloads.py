@@ -180,6 +180,9 @@ def _entered(held: object) -> str:
         value = element.get("value")
         if isinstance(value, str):
             return value
+        day = element.get("selected_date")
+        if isinstance(day, str):
+            return day
         instant = element.get("selected_date_time")
         if isinstance(instant, int) and not isinstance(instant, bool):
             return str(instant)

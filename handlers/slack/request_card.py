@@ -18,13 +18,12 @@ from bot.flows.stake import held_silent
 from bot.policy import Policy
 from handlers.slack.blocks import Block, Message, actions, button, escape, message
 from handlers.slack.voice import Voice
-from handlers.wording import checklists, rollouts
+from handlers.wording import checklists, project_states, rollouts, watched
 from handlers.wording.authority import THEM, did_not_answer, why_uncounted
 from handlers.wording.break_glass import card_line
 from handlers.wording.facts import Facts, plural, short_digest
 from handlers.wording.gates import SIGNS, WORDS
 from handlers.wording.requests import KINDS, headline
-from handlers.wording.times import ago
 
 GATE_LINES: Final = 5
 GATE_LINES_UNDER_WAY: Final = 2
@@ -80,6 +79,9 @@ def _first(view: RequestView, voice: Voice) -> str:
 
 def title(request: ChangeRequest) -> str:
     """`checkout 7a3f9c2 → production` in mrkdwn, without bold; of a rollback, from what to what."""
+    if project_states.is_one(request):
+        state = request.artifact.tag
+        return f"{project_states.NOUN} `{project_states.other_than(state)}` → `{escape(state)}`"
     if request.kind is Kind.ROLLBACK:
         away = "" if request.rollback_target is None else f"from `{request.rollback_target.tag}` "
         return f"{escape(request.service)} in {escape(request.environment)} {away}to `{request.artifact.tag}`"
@@ -88,7 +90,13 @@ def title(request: ChangeRequest) -> str:
 
 def _asked(request: ChangeRequest, voice: Voice) -> str:
     who = voice.who(request.requester.person, "somebody")
-    parts = [f"Asked by {who} {ago(request.requested_at, voice.now)}", KINDS[request.kind.value]]
+    when = escape(voice.when(request.requested_at))  # a card that nothing edits any more stays true
+    asked = (
+        f"Taken back by itself {when}: the approval contained it"
+        if request.automatic
+        else f"Asked by {who} {when}"
+    )
+    parts = [asked, KINDS[request.kind.value]]
     parts += [escape(p, 64) for p in (request.ticket, request.emergency) if p]
     if request.fixes:
         parts.append(f"a fix for {escape(request.fixes)}")
@@ -204,7 +212,8 @@ def following(view: RequestView, voice: Voice) -> list[str]:
         said = rollouts.lines(request, run, when=voice.deciding, names=voice.name, command=way)
     else:
         left = None if run is None or request.is_open else rollouts.stands(run, way)
-        return [_next(view, voice), *([escape(left)] if left else [])]
+        seen = [] if run is None or request.is_open else watched.live(run, voice.when)
+        return [_next(view, voice), *([escape(left)] if left else []), *(escape(line, 900) for line in seen)]
     return [escape(line) for line in said]
 
 
@@ -255,7 +264,7 @@ def startable(request: ChangeRequest, view: RequestView) -> bool:
 
 def _step_button(request: ChangeRequest, run: Run) -> list[Block]:
     """Resume what waits for a person's judgement; hold what still has a step to go."""
-    if run.unconfirmed:
+    if run.doubted is not None:
         return [button(RESUME, "Resume", request.id)]
     last = not run.waits and run.aim == WHOLE
     return [] if last else [button(HOLD, "Hold", request.id)]

@@ -54,8 +54,8 @@ def said(standing: holding.Standing, voice: Voice) -> Message:
 def _then(run: Run, voice: Voice) -> str:
     if run.unconfirmed:
         return (
-            f"It stays at {run.reached} % for now: its step has to be judged by somebody who may approve it, and not "
-            "by the requester. They resume it once more."
+            f"It stays at {run.reached} % for now: its step has to pass its analysis, or to be judged by somebody who "
+            "may approve it, and not by the requester. They resume it once more."
         )
     if run.frozen:
         first = run.frozen[0]

@@ -26,8 +26,9 @@ from handlers.slack.blocks import (
 )
 from handlers.slack.context import SlackContext
 from handlers.slack.listeners import CLOSES, ViewAnswer, later, plain_words, tell
-from handlers.slack.payloads import Command, Submission
+from handlers.slack.payloads import Command, Press, Submission
 from handlers.slack.request_card import DETAILS, title
+from handlers.wording import watched
 from handlers.wording.facts import Facts
 from handlers.wording.rollbacks import telling
 
@@ -51,7 +52,7 @@ FIELDS: Final[Mapping[str, str]] = {
 """Which field a refusal belongs to."""
 _TO: Final = re.compile(r"(?:^|\s)to=(\S*)")
 _WORDS_LEAST: Final = 2
-_CALLED: Final = frozenset({"rollback-failed", "rollback-unresolved", "rollback-unverified"})
+_CALLED: Final = watched.CALLED | {"rollback-failed", "rollback-unresolved", "rollback-unverified"}
 
 
 async def typed(context: SlackContext, command: Command, rest: str) -> Message:
@@ -123,11 +124,18 @@ async def _open(context: SlackContext, command: Command) -> None:
     await context.api.call("views.open", patient=True, trigger_id=command.trigger_id, view=form)
 
 
-def render(policy: Policy, reply: Mapping[str, Any]) -> Block:
-    """The form; `reply` is how to reach whoever asks, carried through it."""
+def render(
+    policy: Policy,
+    reply: Mapping[str, Any],
+    *,
+    service: str | None = None,
+    environment: str | None = None,
+    incident: str | None = None,
+) -> Block:
+    """The form, with what is known already; `reply` is how to reach whoever asks, carried through it."""
     environments = list(policy.environments)
     kept = {k: v for k, v in reply.items() if k in ("response_url", "channel")}
-    incident = text_input(
+    ticket = text_input(
         "incident",
         "Incident",
         hint="The ticket of the incident that this answers.",
@@ -135,13 +143,15 @@ def render(policy: Policy, reply: Mapping[str, Any]) -> Block:
         most=LONGEST_TICKET,
         optional=True,
     )
+    if incident is not None:
+        ticket["element"]["initial_value"] = incident
     return modal(
         CALLBACK,
         "Roll back",
         [
-            choice("service", "Service", list(policy.services)),
-            choice("environment", "Environment", environments, initial=environments[0]),
-            incident,
+            choice("service", "Service", list(policy.services), initial=service),
+            choice("environment", "Environment", environments, initial=environment or environments[0]),
+            ticket,
             text_input(
                 "to",
                 "Version",
@@ -155,6 +165,17 @@ def render(policy: Policy, reply: Mapping[str, Any]) -> Block:
         close="Cancel",
         metadata=json.dumps({"reply": kept}),
     )
+
+
+async def open_for(
+    context: SlackContext, press: Press, *, service: str, environment: str, incident: str
+) -> None:
+    """Open the form for what an incident suspects. Its ticket is the incident, where the policy takes such tickets."""
+    policy = context.policy
+    known = incident if looks_like_incident(policy, environment, incident) else None
+    reply = {"response_url": press.response_url} if press.response_url else {}
+    form = render(policy, reply, service=service, environment=environment, incident=known)
+    await context.api.call("views.open", patient=True, trigger_id=press.trigger_id, view=form)
 
 
 async def submitted(context: SlackContext, sent: Submission) -> ViewAnswer:

@@ -1,5 +1,7 @@
 """The way to Slack: the Web API methods that are used, response URLs, and what their failures mean."""
 
+import math
+import time
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
@@ -49,6 +51,8 @@ class SlackApi:
         self._token = token
         self.base_url = base_url
         self._session: aiohttp.ClientSession | None = None
+        self.answered_at = -math.inf
+        """When Slack took something last, by the monotonic clock: whoever reaches it has a network."""
 
     def client(self, *, patient: bool, session: aiohttp.ClientSession | None = None) -> AsyncWebClient:
         """An SDK client. `patient` waits once for a rate limit; a delivery's is not: its lane is put off instead."""
@@ -74,6 +78,7 @@ class SlackApi:
             raise _failed(error) from None
         except (SlackClientError, aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             raise SlackFailed("unreachable") from error
+        self.answered_at = time.monotonic()
         data = answer.data
         return data if isinstance(data, dict) else {}
 

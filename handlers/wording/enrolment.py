@@ -7,6 +7,7 @@ from typing import Final
 from pydantic import JsonValue
 
 from bot.domain.second_factor import Purpose
+from handlers.wording import locks
 from handlers.wording.facts import Facts, listed, plural
 from handlers.wording.said import Names, Said
 from handlers.wording.times import When
@@ -132,6 +133,7 @@ _TO_OWNER: Final[Mapping[str, Word]] = MappingProxyType(
         "reset-by-host": lambda f, _, __, ___: (
             f"What you had enrolled and linked was taken away from the bot's host: {_gone(f)}"
         ),
+        "locked-out": locks.to_owner,
     }
 )
 _TO_ALL: Final[Mapping[str, Word]] = MappingProxyType(
@@ -164,6 +166,7 @@ _TO_ALL: Final[Mapping[str, Word]] = MappingProxyType(
         "reset-by-host": lambda f, p, n, _: (
             f"Everything that {n(p)} had enrolled and linked was taken away from the bot's host: {_gone(f)}"
         ),
+        "locked-out": locks.to_all,
         "reset-alarm": lambda f, p, n, _: (
             f"ALARM: {n(p)} says that their second factors are not their own{_reason(f)}. {_and_who(f, n)}: speak to "
             f"{n(p)} in person or by phone, then take them away with /deploy reset-factor {p}"

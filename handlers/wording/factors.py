@@ -70,6 +70,14 @@ DEEDS: Final[Mapping[Purpose, Deed]] = MappingProxyType(
 )
 """Every purpose."""
 
+
+def question(purpose: Purpose, what: str, *, takes_back: bool = False) -> str:
+    """What a page asks. A rollback is asked for in the words that its message in Slack has."""
+    if takes_back and purpose is Purpose.APPROVE:
+        return f"Roll back {what}?"
+    return DEEDS[purpose].question.format(what=f"the rollback of {what}" if takes_back else what)
+
+
 PAGE_REFUSED: Final = "This did not work"
 PAGES: Final[Mapping[str, str]] = MappingProxyType(
     {

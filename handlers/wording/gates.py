@@ -76,6 +76,11 @@ def _unworded(found: Found) -> Words:
     return f"{outcome.gate}: {outcome.code}", None if passes else "See the documentation of this gate."
 
 
+def _incident(found: Found) -> str:
+    incident = found.facts.text("incident", "")
+    return f" ({incident} is open)" if incident else ""
+
+
 Word = Callable[[Found], Words]
 
 ANY_GATE: Final[Mapping[str, Word]] = MappingProxyType(
@@ -120,6 +125,10 @@ SENTENCES: Final[Mapping[tuple[str, str], Word]] = MappingProxyType(
         ("staging-verified", "verification-failed"): lambda f: (
             f"verification in {f.text('environment')} failed {f.age('verified_at')}",
             "Mend what failed and ship a new build, or verify this one again if the failure was not its own.",
+        ),
+        ("staging-verified", "red-on-this-version"): lambda f: (
+            f"{f.text('environment')} runs {f.text('runs')}, this very version, and is RED{_incident(f)}",
+            f"Turn {f.text('environment')} GREEN with this version in it, or ship one with which it is.",
         ),
         ("staging-verified", "verification-without-digest"): lambda f: (
             f"the verification in {f.text('environment')} does not say which digest it verified",

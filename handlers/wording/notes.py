@@ -1,4 +1,4 @@
-"""What happened, in the past tense: the lines of a request's or an incident's thread, and the other notices."""
+"""What happened, in the past tense: the lines of a request's thread, and the other notices."""
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -7,9 +7,10 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from handlers.wording import factors, feeds, rollbacks, withdrawals
+from handlers.wording import factors, feeds, incidents, rollbacks, told, watched, withdrawals
 from handlers.wording.authority import why_uncounted
 from handlers.wording.facts import Facts, listed, plural
+from handlers.wording.groups import by_group
 from handlers.wording.requests import deployer_said
 from handlers.wording.rollouts import failed_where, unresolved_where
 from handlers.wording.times import span
@@ -70,6 +71,7 @@ REQUEST_NOTES: Final[Mapping[str, Word]] = MappingProxyType(
     {
         **rollbacks.NOTES,
         **withdrawals.NOTES,
+        **incidents.REQUEST_NOTES,
         "approval-counted": lambda f, n: f"{_who(f, n)} approved, with a second factor ({f.text('method')}).",
         "approval-lost": lambda f, n: (
             f"{_who(f, n)} {why_uncounted(f.text('why'), f)}, so this approval no longer counts: "
@@ -98,10 +100,15 @@ REQUEST_NOTES: Final[Mapping[str, Word]] = MappingProxyType(
             f"{f.text('newer')} ({f.text('artifact')}), which is newer, began to roll out here first. This one does "
             "not start by itself any more before somebody looks: cancel it if it is not wanted."
         ),
-        "live": lambda f, _: f"Live{_after(f)}. {_run(f)}: {deployer_said(f.text('outcome'))}.",
+        "state-entered": lambda f, _: (
+            f"In force: the project is in {f.text('state')} from here on, and everything open is judged by its rules."
+        ),
+        "live": lambda f, _: f"Live{_after(f)}. {_run(f)}: {deployer_said(f.text('outcome'))}.{by_group(f)}",
         "failed": lambda f, n: (
             f"{_who(f, n)} stopped it.{failed_where(f)}"
             if f.text("outcome") == "stopped"
+            else watched.stopped(f)
+            if f.text("outcome") == "analysis-failed"
             else f"Failed{_after(f)}. {_run(f)}: {deployer_said(f.text('outcome'))}. Nothing was tried again by "
             f"itself.{failed_where(f)}"
         ),
@@ -117,16 +124,6 @@ REQUEST_NOTES: Final[Mapping[str, Word]] = MappingProxyType(
 )
 """The thread of a request."""
 
-INCIDENT_NOTES: Final[Mapping[str, Word]] = MappingProxyType(
-    {
-        "acknowledged": lambda f, n: f"{_who(f, n)} has it.",
-        "resolved": lambda f, n: f"{_who(f, n)} resolved it. The colour stays what the monitors see.",
-        "green": lambda _, __: "GREEN again: resolved by itself.",
-        "colour": lambda f, _: f"Now {f.text('colour')}; the incident stays open until it is GREEN.",
-    }
-)
-"""The thread of an incident."""
-
 POLICY_NOTICES: Final[Mapping[str, Word]] = MappingProxyType(
     {
         "in-force": lambda f, _: (
@@ -138,6 +135,7 @@ POLICY_NOTICES: Final[Mapping[str, Word]] = MappingProxyType(
             f"{plural(f.number('count') or len(f.texts('problems')), 'problem')}. "
             + " | ".join(f.texts("problems"))
         ),
+        "project-state": told.project_state,
         "feed-stale": lambda f, _: feeds.stale(f),
         "feed-well": lambda f, _: feeds.well(f),
         "passkey-copied": factors.passkey_copied,

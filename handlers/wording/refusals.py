@@ -12,11 +12,16 @@ from handlers.wording.enrolment import ENROLMENT
 from handlers.wording.factors import FACTORS
 from handlers.wording.facts import Facts, listed
 from handlers.wording.freeze_refusals import FREEZES
+from handlers.wording.incident_refusals import INCIDENTS
 from handlers.wording.login_refusals import LOGINS
+from handlers.wording.oncall_refusals import ONCALL
+from handlers.wording.postmortem_refusals import POSTMORTEMS
 from handlers.wording.rollback_refusals import BACK
 from handlers.wording.rollout_refusals import UNDER_WAY
 from handlers.wording.said import Names, Said, state_of
+from handlers.wording.state_refusals import STATES
 from handlers.wording.times import When, utc
+from handlers.wording.told import HEARTBEATS
 
 
 def sentence(refusal: Refusal, *, names: Names = str, when: When = utc) -> str:
@@ -103,12 +108,10 @@ SENTENCES: Final[Mapping[str, Callable[[Said], str]]] = MappingProxyType(
         # What is named
         "unknown-service": _unknown("service", "services"),
         "unknown-environment": _unknown_environment,
+        "unknown-severity": _unknown("severity", "severities"),
         "unknown-person-name": _unknown("person", "people"),
         "unknown-request": lambda s: (
             f"There is no request {s.facts.text('request')}. /deploy status lists the newest ones."
-        ),
-        "unknown-incident": lambda s: (
-            f"There is no incident {s.facts.text('incident')}. /env status names the open ones."
         ),
         # How a command is written
         "unknown-key": _unknown_key,
@@ -201,13 +204,8 @@ SENTENCES: Final[Mapping[str, Callable[[Said], str]]] = MappingProxyType(
             f"{s.who('person', 'Somebody')} has a second factor already. To replace it, enrol again with --again."
         ),
         "bad-code": lambda _: "A code is the six digits that your authenticator app shows now.",
-        # Incidents
-        "incident-over": lambda s: (
-            f"{s.facts.text('incident')} is over: {s.who('by', 'the environment turned GREEN')} closed it."
-        ),
-        "acknowledged-already": lambda s: (
-            f"{s.who('by', 'Somebody')} has {s.facts.text('incident')} already. Talk to them in its thread."
-        ),
+        **INCIDENTS,
+        **POSTMORTEMS,
         # Evidence
         "not-exact": lambda s: (
             f"The {s.facts.text('field')} hold a number that JSON cannot carry exactly. Send it as text, in quotes."
@@ -221,8 +219,11 @@ SENTENCES: Final[Mapping[str, Callable[[Said], str]]] = MappingProxyType(
         **FACTORS,
         **ENROLMENT,
         **FREEZES,
+        **HEARTBEATS,
+        **ONCALL,
         **UNDER_WAY,
         **BACK,
+        **STATES,
         **withdrawals.REFUSALS,
         **access.REFUSALS,
     }

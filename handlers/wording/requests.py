@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from bot.domain.change_request import ChangeRequest, Closing, RequestState
-from handlers.wording import checklists, rollbacks
+from handlers.wording import checklists, project_states, rollbacks
 from handlers.wording.facts import listed
 from handlers.wording.rollouts import HELD, person_hold
 from handlers.wording.times import When, ahead, span
@@ -60,11 +60,15 @@ class Headline:
 
 def what(request: ChangeRequest) -> str:
     """What would change where: `checkout 7a3f9c2 → production`."""
+    if project_states.is_one(request):
+        return project_states.what(request)
     return f"{request.service} {request.artifact.tag} → {request.environment}"
 
 
 def stands(request: ChangeRequest) -> str:
     """Its state as the end of a sentence: `DEP-42 was rolled back`."""
+    if project_states.took_effect(request):
+        return project_states.IN_FORCE
     return STATE_WORDS[request.state] if rollbacks.taken_back(request) is None else "was rolled back"
 
 
@@ -82,6 +86,8 @@ def headline(request: ChangeRequest, *, now: datetime, when: When, names: Callab
         return Headline(sign, _OPEN_WORDS[request.state], _next(request, now, when))
     stopped = request.state is RequestState.FAILED and request.closing and request.closing.by.person
     word = "Stopped" if stopped else rollbacks.closed_word(request) or _CLOSED_WORDS[request.state]
+    if project_states.took_effect(request):
+        word = project_states.IN_FORCE_WORD
     return Headline(sign_of(request), word, ending(request, when=when, names=names))
 
 
@@ -148,6 +154,9 @@ def _until_lifted(request: ChangeRequest, freezes: tuple[str, ...], when: When) 
 
 
 def _at_once(request: ChangeRequest) -> str:
+    if project_states.is_one(request):
+        waits = request.state is RequestState.AWAITING_APPROVAL
+        return project_states.AT_ONCE if waits else project_states.AS_SOON
     if request.state is RequestState.AWAITING_APPROVAL:
         return "starts at once with the last approval"
     if request.start.by_itself:
@@ -178,15 +187,22 @@ def ending(request: ChangeRequest, *, when: When, names: Callable[[str], str]) -
         case RequestState.REFUSED:
             return f"{refused_because(closing.code)} ({at})"
         case RequestState.FAILED:
-            if closing.by.person:
-                return f"{by} stopped it before its next step ({at})"
-            then = "Have one named there" if closing.code == "no-deployer" else "Look at its log"
-            return f"{deployer_said(closing.code)} ({at}). {then} before asking again"
+            return _failed(closing, by, at)
         case _:
             return (
                 f"the deployer was called and nobody knows what came of it ({at}). "
                 f"Look at {request.environment} before anything else"
             )
+
+
+def _failed(closing: Closing, by: str, at: str) -> str:
+    if closing.by.person:
+        return f"{by} stopped it before its next step ({at})"
+    said = f"{deployer_said(closing.code)} ({at})"
+    if closing.code == "analysis-failed":
+        return said
+    then = "Have one named there" if closing.code == "no-deployer" else "Look at its log"
+    return f"{said}. {then} before asking again"
 
 
 def _live(request: ChangeRequest, closing: Closing, at: str) -> str:
@@ -195,7 +211,8 @@ def _live(request: ChangeRequest, closing: Closing, at: str) -> str:
     if back is not None:
         return f"by {back}; it went live {at}"
     if rollbacks.is_rollback(request):
-        return f"{at}, {took} after the approval; {rollbacks.confirmed(closing.code)}"
+        since = "it failed" if request.automatic else "the approval"
+        return f"{at}, {took} after {since}; {rollbacks.confirmed(closing.code)}"
     return f"since {at}, {took} after the approval"
 
 
@@ -209,7 +226,7 @@ def refused_because(code: str) -> str:
         "may-not-request": "its requester holds no role that may ask for a change there",
         "access-unknown": "whether its requester may ask for it could not be asked, and no answer is no yes",
     }
-    return known.get(code, f"code {code}")
+    return known.get(code) or project_states.refused_because(code) or f"code {code}"
 
 
 def deployer_said(code: str) -> str:
@@ -230,6 +247,7 @@ def deployer_said(code: str) -> str:
         "unverified": "the deployer finished, and its status says nothing of the version that runs",
         "not-running": "the deployer finished, and by its own status another version runs",
         "stopped": "it was stopped before its next step",
+        "analysis-failed": "what was measured at its step failed it, so it was stopped there",
         "no-deployer": "the policy names no deployer for this service, so nothing was started",
         "looked-up-succeeded": "the deployer says that it succeeded",
         "looked-up-failed": "the deployer says that it failed",

@@ -16,10 +16,7 @@ def _ticket(said: Said) -> str:
 def _may_not(said: Said) -> str:
     roles = listed(said.facts.texts("roles"), last="or")
     who = f"somebody who is {roles}" if roles else "somebody who may approve there"
-    return (
-        f"A rollback of {said.facts.text('environment')} takes {who}, and you are not. Ask one of them, or whoever is "
-        "on call."
-    )
+    return f"A rollback of {said.facts.text('environment')} takes {who}, and you are not. Ask one of them."
 
 
 def _never_ran(said: Said) -> str:

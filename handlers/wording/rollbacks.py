@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Final
 
 from bot.domain.change_request import ChangeRequest, Kind, RequestState
+from handlers.wording import watched
 from handlers.wording.facts import Facts
 
 Names = Callable[[str], str]
@@ -25,6 +26,12 @@ def taken_back(request: ChangeRequest) -> str | None:
 
 def is_rollback(request: ChangeRequest) -> bool:
     return request.kind is Kind.ROLLBACK
+
+
+def back(request: ChangeRequest) -> str:
+    """What is taken back, from what to what: `checkout in production from 7a3f9c2 to 0c4d9aa`."""
+    away = "" if request.rollback_target is None else f"from {request.rollback_target.tag} "
+    return f"{request.service} in {request.environment} {away}to {request.artifact.tag}"
 
 
 def closed_word(request: ChangeRequest) -> str | None:
@@ -65,7 +72,11 @@ def _failed(facts: Facts) -> str:
 
 NOTES: Final[Mapping[str, Word]] = MappingProxyType(
     {
-        "rollback-asked": lambda f, n: f"{_who(f, n)} asks to go back to {f.text('to')}: {f.text('by')}.",
+        "rollback-asked": lambda f, n: (
+            f"{_who(f, n)} asks to go back to {f.text('to')}: {f.text('by')}."
+            if f.text("person", "")
+            else f"It is taken back to {f.text('to')} by itself: {f.text('by')}."
+        ),
         "taken-back": lambda f, _: f"Rolled back: {f.text('by')} brought {f.text('to')} back.",
         "rollback-live": lambda f, _: f"Rolled back {_moved(f)}; {_sure(f)}.",
         "rollback-failed": lambda f, n: (
@@ -94,6 +105,8 @@ class Telling:
 
 def telling(facts: Facts) -> Telling:
     """What everybody, or whoever is on call, is told of a rollback."""
+    if (own := watched.telling(facts)) is not None:
+        return Telling(*own)
     moved, code = _moved(facts), facts.text("code")
     if code == _TAKEN_BACK:
         undoes = facts.text("undoes", "")

@@ -8,6 +8,7 @@ from pydantic import JsonValue
 
 from bot.domain.change_request import ChangeRequest, Hold, RequestState
 from bot.domain.deployment import WHOLE, Frozen, Run, RunState
+from handlers.wording import watched
 from handlers.wording.facts import Facts, listed
 from handlers.wording.times import When
 
@@ -32,7 +33,7 @@ def far(percent: int) -> str:
 
 def held(request: ChangeRequest, run: Run) -> bool:
     """Whether something holds its next call."""
-    return run.waits and (request.held is not None or bool(run.frozen) or run.unconfirmed)
+    return run.waits and (request.held is not None or bool(run.frozen) or run.doubted is not None)
 
 
 def head(request: ChangeRequest, run: Run) -> tuple[str, str]:
@@ -54,8 +55,8 @@ def lines(request: ChangeRequest, run: Run, *, when: When, names: Names, command
     if request.held is not None:
         said.append(person_hold(request, request.held, when=when, names=names))
     said += [freeze(one, when=when) for one in run.frozen]
-    if run.unconfirmed:
-        said.append(_no_analysis(request))
+    if doubt := watched.doubt(request, run):
+        said.append(doubt)
     alone = "" if len(said) == 1 else "It goes on once none of these holds it. "
     return [*(f"{HELD} {one}" for one in said), alone + going_back(request, command)]
 
@@ -67,12 +68,14 @@ def _next(request: ChangeRequest, run: Run, when: When) -> str:
         after = " It is held after that." if request.held is not None else ""
         return f"The deployer was told to bring it to {run.aim} %.{after}"
     due = f" at {when(run.next_at)}" if run.next_at is not None else " at once"
+    if run.unconfirmed:
+        due += ", if what is measured passes"
     return f"Next: {run.aim} %{due}. Stop before that: /deploy hold {request.id}"
 
 
 def person_hold(request: ChangeRequest, hold: Hold, *, when: When, names: Names) -> str:
     """Who holds it, why, and how it goes on."""
-    who = names(hold.by.person) if hold.by.person else "Somebody"
+    who = names(hold.by.person) if hold.by.person else "Portcullis"
     why = f": “{hold.reason}”" if hold.reason else ""
     going = "goes on" if request.state is RequestState.STARTING else "may start"
     return f"{who} has held it since {when(hold.at)}{why}. It {going} once somebody resumes it: /deploy resume {request.id}"
@@ -91,13 +94,6 @@ def _thaws(rule: str, declared: bool) -> str:
     return "It goes on by itself when the freeze ends; it stands in the policy, so nobody lifts it from here."
 
 
-def _no_analysis(request: ChangeRequest) -> str:
-    return (
-        "No analysis: the policy wants this step's measurements judged, this version judges none, and missing data "
-        f"holds. Somebody who may approve it looks at them, then: /deploy resume {request.id}"
-    )
-
-
 def going_back(request: ChangeRequest, command: str | None) -> str:
     """How to go back instead of on, in the order that keeps the next step from undoing it."""
     stop = f"To go back instead: /deploy cancel {request.id} ends it where it stands"
@@ -114,6 +110,8 @@ def stands(run: Run, command: str | None) -> str | None:
     """Where a rollout in steps that did not get to its end left the traffic; None for any other."""
     if not run.plan.stepped or run.state not in (RunState.FAILED, RunState.LOST):
         return None
+    if run.taken_back is not None and run.taken_back.rollback is not None:
+        return f"It stood at {run.reached} %."
     facts: dict[str, JsonValue] = {"percent": run.reached, "aim": run.aim, "command": command}
     return _left(Facts(facts), known=run.state is RunState.FAILED)
 
@@ -164,16 +162,9 @@ def _instant(facts: Facts, key: str, when: When) -> str | None:
 
 def _stepped(facts: Facts, _names: Names, when: When) -> str:
     then = _instant(facts, "next_at", when)
-    due = f"Next: {facts.text('next')} %{f' at {then}' if then else ''}."
+    analysed = ", if what is measured passes" if facts.said.get("analysed") is True else ""
+    due = f"Next: {facts.text('next')} %{f' at {then}' if then else ''}{analysed}."
     return f"Traffic stands at {far(facts.number('percent') or 0)}. {due}"
-
-
-def _unanalysed(facts: Facts, _names: Names, _when: When) -> str:
-    return (
-        f"Traffic stands at {far(facts.number('percent') or 0)} and is held there: the policy wants this step "
-        "analysed, this version analyses none, and missing data holds. Somebody who may approve it looks at the "
-        "measurements and resumes it."
-    )
 
 
 def _frozen(facts: Facts, _names: Names, when: When) -> str:
@@ -195,8 +186,8 @@ def _thawed(facts: Facts, _names: Names, _when: When) -> str:
 
 NOTES: Final[Mapping[str, Callable[[Facts, Names, When], str]]] = MappingProxyType(
     {
+        **watched.NOTES,
         "stepped": _stepped,
-        "no-analysis": _unanalysed,
         "frozen": _frozen,
         "thawed": _thawed,
         "held": lambda f, n, _: f"{_who(f, n)} held it{_at_percent(f)}{_because(f)}",

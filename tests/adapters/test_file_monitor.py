@@ -127,6 +127,25 @@ async def test_a_folder_a_pipe_and_a_zero_byte_are_no_status_files(
     assert time.monotonic() - began < 2
 
 
+@pytest.mark.requirement("K3")
+async def test_a_file_of_a_gigabyte_is_not_read(reader: FileReader, tmp_path: Path) -> None:
+    os.truncate(write(tmp_path, "GREEN\n"), 1024**3)
+    began = time.monotonic()
+
+    assert seen(await reader.read(watching(), tmp_path)) == (Colour.UNKNOWN, "unreadable")
+    assert time.monotonic() - began < 2
+
+
+@pytest.mark.requirement("K3")
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-16-le", "cp037", "utf-7"])
+async def test_another_encoding_than_utf_8_is_unknown(
+    reader: FileReader, tmp_path: Path, encoding: str
+) -> None:
+    write(tmp_path, "GREEN\u00e9\n".encode(encoding))
+
+    assert seen(await reader.read(watching(), tmp_path)) == (Colour.UNKNOWN, "unreadable")
+
+
 @pytest.mark.parametrize("name", ["/etc/hostname", "../production.status", "a/../../production.status", ".."])
 async def test_a_path_does_not_climb_out_of_the_policy_s_folder(
     reader: FileReader, tmp_path: Path, name: str

@@ -54,6 +54,33 @@ def test_every_reason_is_told_not_only_the_first() -> None:
 
 @pytest.mark.requirement("D3")
 @pytest.mark.parametrize(
+    ("checks", "requires", "code", "facts"),
+    [
+        ({"database": True}, ["database"], "ok", {}),
+        ({}, ["database", "redis"], "check-missing", {"missing": ["database", "redis"]}),
+        ({"database": None}, ["database"], "contract-broken", {}),
+        ({"redis": True}, ["redis"], "ok", {}),
+        ({"redis": None}, ["redis"], "check-missing", {"missing": ["redis"]}),
+        ({"redis": False}, ["redis"], "check-failed", {"failed": ["redis"]}),
+        ({"redis": "yes"}, ["redis"], "check-failed", {"failed": ["redis"]}),
+        ({"redis": 1}, ["redis"], "check-failed", {"failed": ["redis"]}),
+        ({"redis": False}, [], "ok", {}),
+        ({"memory": False}, ["memory"], "check-failed", {"failed": ["memory"]}),
+        ({"database": False}, ["redis"], "check-failed", {"failed": ["database"], "missing": ["redis"]}),
+    ],
+)
+def test_what_a_monitor_requires_is_there_and_true(
+    checks: dict[str, object], requires: list[str], code: str, facts: dict[str, object]
+) -> None:
+    found = judge(body(checks=checks), NOW, requires)
+
+    assert found.code == code
+    assert found.colour is (Colour.GREEN if code == "ok" else Colour.RED)
+    assert facts.items() <= found.facts.items()
+
+
+@pytest.mark.requirement("D3")
+@pytest.mark.parametrize(
     ("age", "colour"),
     [
         (timedelta(0), Colour.GREEN),

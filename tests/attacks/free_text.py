@@ -48,6 +48,8 @@ def spoken(node: Any) -> Iterator[tuple[str, str]]:
             continue
         if key == "errors" and isinstance(value, dict):
             yield from (("plain", str(text)) for text in value.values())
+        elif key == "initial_value" and isinstance(value, str):
+            yield "plain", value
         elif key in ("text", "alt_text", "topic") and isinstance(value, str):
             yield "mrkdwn", value
         else:
@@ -82,7 +84,7 @@ def said_in_slack(exchanges: list[dict[str, Any]]) -> list[tuple[str, str]]:
 def wrong_on_page(html: str) -> list[str]:
     """What shows that a text became markup, or turns."""
     seen = Seen(html)
-    found = [tag for tag in ("b", "!here", "@u06eve") if tag in seen.tags]
+    found = [tag for tag in ("!here", "@u06eve") if tag in seen.tags] + re.findall(r"<b>", html)
     return found + TURNS.findall(html.replace("\n", "").replace("\t", ""))
 
 
@@ -169,7 +171,6 @@ POLICY_FIELDS = {
     "Restriction.reason": "prulewhy",
     "Window.name": SELDOM,
     "Window.reason": SELDOM,
-    "PolicyFile.organization": NOT_SHOWN,
     "FileMonitor.file": NOT_SHOWN,
     "Freeze.ics": NOT_SHOWN,
     "CommandDeployer.start": NOT_SHOWN,
@@ -182,6 +183,9 @@ POLICY_FIELDS = {
     "Login.roles_claim": NOT_SHOWN,
     "HttpProbe.url": NOT_SHOWN,
     "Parameters.forbid_tags": NOT_SHOWN,
+    "Analysis.query": NOT_SHOWN,
+    "Analysis.sample": NOT_SHOWN,
+    "Phase.checks": NAMES_ONLY,
     "HolidayRule.country": NAMES_ONLY,
     "HolidayRule.subdivision": NAMES_ONLY,
     "BreakGlass.bypasses": NAMES_ONLY,

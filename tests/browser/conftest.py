@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from playwright.async_api import Browser, BrowserContext, CDPSession, Page, async_playwright
 
-from bot import wiring
 from bot.domain.audit import Fact
 from bot.domain.second_factor import Credential, Passkey
 from bot.jobs.deliveries import Pace
+from bot.wiring import loops as wired_loops
 from tests.sandbox.test_page import CHROMIUM, FLAGS
 from tests.scenarios.hands import PEOPLE
 from tests.scenarios.stage import GOOD, Stage
@@ -145,7 +145,7 @@ class PageStage(Stage):
 
 @pytest.fixture(autouse=True)
 def _no_pace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wiring, "Pace", lambda: Pace(every=0.001))
+    monkeypatch.setattr(wired_loops, "Pace", lambda: Pace(every=0.001))
 
 
 def free_port() -> int:

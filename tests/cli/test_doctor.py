@@ -13,15 +13,17 @@ AUTH = {"ok": True, "team": "Acme", "user": "portcullis", "team_id": "T1", "user
 
 
 @contextmanager
-def slack(answer: object, *, status: int = 200) -> Iterator[tuple[str, list[str]]]:
-    """A Web API that answers everything alike, and the tokens it saw."""
+def slack(
+    answer: object, other: dict[str, object] | None = None, *, status: int = 200
+) -> Iterator[tuple[str, list[str]]]:
+    """A Web API that answers everything alike but `other` methods, and the tokens it saw."""
     seen: list[str] = []
 
     async def method(request: web.Request) -> web.Response:
         seen.append(request.headers.get("Authorization", ""))
         if isinstance(answer, str):
             return web.Response(text=answer, content_type="text/html", status=status)
-        return web.json_response(answer, status=status)
+        return web.json_response((other or {}).get(request.match_info["method"], answer), status=status)
 
     app = web.Application()
     app.router.add_route("*", "/api/{method}", method)
@@ -55,8 +57,8 @@ def test_all_is_well_is_status_0(patient: Host, monkeypatch: pytest.MonkeyPatch)
     assert (ended.status, ended.err) == (0, "")
     said = lines(ended.out)
     assert {word for word, _ in said.values()} == {"ok"}
-    assert said["Slack"][1] == "workspace Acme, as portcullis"
-    assert said["database"][1] == "schema 0003"
+    assert said["Slack"][1].startswith("workspace Acme, as portcullis; hint: whether there is #")
+    assert said["database"][1] == "schema 0004"
     assert (
         said["second factors"][1] == "1 of 5 people enrolled; not yet: bo, cy, lin, vic (portcullis enroll)"
     )
@@ -114,7 +116,7 @@ def test_the_doctor_makes_no_database(patient: Host, monkeypatch: pytest.MonkeyP
         monkeypatch.setenv("PORTCULLIS_SLACK_API_URL", url)
         ended = patient.call("doctor")
     assert ended.status == 0
-    assert lines(ended.out)["database"][1] == "not there yet; `run` makes it, at schema 0003"
+    assert lines(ended.out)["database"][1] == "not there yet; `run` makes it, at schema 0004"
     assert not patient.database.exists()
 
 
@@ -211,3 +213,85 @@ def test_administrators_whom_somebody_else_names_are_warned_of(
     kept = path.read_text(encoding="utf-8")
     path.write_text(f"{kept}\nsecond_factors: {{administrators: [keeper]}}\n", encoding="utf-8")
     assert text in warning(patient, monkeypatch, ("\nroles:\n", f"\nroles:\n  keeper: {role}\n"))[1]
+
+
+def without_escalation(text: str) -> str:
+    """A policy's text with nothing said of whom to tell."""
+    return "\n".join(
+        line for line in text.splitlines() if not line.startswith(("escalation:", "  - {notify"))
+    )
+
+
+@pytest.mark.requirement("F7")
+def test_names_that_the_settings_do_not_have_page_nobody(
+    patient: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = patient.folder / "policy.yaml"
+    path.write_text(
+        without_escalation(path.read_text())
+        + "\nescalation:\n  - {notify: [pagerduty: default]}\n  - {notify: [webhook: siren]}\n"
+    )
+    told = [line for line in patient.call("doctor").out.splitlines() if line.startswith("WRONG paging")]
+    nobody = "nobody would be paged there"
+    assert told == [
+        f"WRONG paging: escalation.0 names pagerduty 'default', which is not in PORTCULLIS_PAGERDUTY_KEYS: {nobody}",
+        f"WRONG paging: escalation.1 names webhook 'siren', which is not in PORTCULLIS_WEBHOOKS: {nobody}",
+    ]
+    monkeypatch.setenv("PORTCULLIS_PAGERDUTY_KEYS", "default=hunter2hunter2hunter2hunter2hunt")
+    monkeypatch.setenv("PORTCULLIS_WEBHOOKS", "siren=https://siren.example/in")
+    monkeypatch.setenv("PORTCULLIS_WEBHOOK_SECRETS", "siren=hunter2hunter2hunter2hunter2hunt")
+    ended = patient.call("doctor")
+    assert lines(ended.out)["paging"][0] == "ok"
+    assert "PagerDuty (default), webhooks (siren)" in lines(ended.out)["paging"][1]
+    assert "hunter2" not in ended.out
+
+
+def test_people_with_an_address_and_no_mail_are_a_hint(
+    patient: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    word, said = lines(patient.call("doctor").out)["paging"]
+    assert (word, said.partition(";")[0]) == (
+        "ok",
+        "hint: the policy has an email of ada, bo, cy, vic, lin, and no mail is sent",
+    )
+    monkeypatch.setenv("PORTCULLIS_SMTP_URL", "smtps://bot:hunter2@mail.example:465")
+    monkeypatch.setenv("PORTCULLIS_MAIL_FROM", "portcullis@acme.example")
+    word, said = lines(patient.call("doctor").out)["paging"]
+    assert (word, said) == ("ok", "by Slack, mail (5 of 5 people have an address)")
+
+
+def test_a_channel_that_slack_does_not_know_is_named_with_its_places(
+    patient: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = patient.folder / "policy.yaml"
+    text = without_escalation(path.read_text()) + "\nescalation:\n  - {notify: [channel: C0000000GONE]}\n"
+    path.write_text(text)
+    with slack(AUTH, {"chat.getPermalink": {"ok": False, "error": "channel_not_found"}}) as (url, _):
+        monkeypatch.setenv("PORTCULLIS_SLACK_API_URL", url)
+        ended = patient.call("doctor")
+    gone = "the channel C0000000GONE does not exist, or is private and the bot was not invited to it"
+    assert ended.status == 1
+    assert f"WRONG Slack: escalation.0: {gone}" in ended.out.splitlines()
+    with slack(AUTH, {"chat.getPermalink": {"ok": False, "error": "message_not_found"}}) as (url, _):
+        monkeypatch.setenv("PORTCULLIS_SLACK_API_URL", url)
+        assert lines(patient.call("doctor").out)["Slack"][0] == "ok"
+
+
+def test_what_asks_prometheus_without_its_address_is_wrong(
+    patient: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = patient.folder / "policy.yaml"
+    first = "    monitors:\n      - name: api\n"
+    text = path.read_text()
+    assert first in text
+    asks = (
+        "    monitors:\n      - {name: errors, prometheus: {query: up, fail_below: 1}}\n      - name: api\n"
+    )
+    path.write_text(text.replace(first, asks))
+    word, said = lines(patient.call("doctor").out)["Prometheus"]
+    assert word == "WRONG"
+    assert said.startswith(
+        "environments.production: monitor errors asks Prometheus, and PORTCULLIS_PROMETHEUS_URL"
+    )
+    monkeypatch.setenv("PORTCULLIS_PROMETHEUS_URL", "http://127.0.0.1:9090")
+    assert "Prometheus" not in lines(patient.call("doctor").out)

@@ -46,6 +46,12 @@ def test_a_sound_policy_is_one_line_with_its_digest(sound: Path, capsys: pytest.
     assert told.err == ""
 
 
+def test_one_of_a_kind_is_counted_as_one(sound: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sound.write_text(SOUND + "\npeople: {ada: {slack: U01ADA}}\n")
+    assert run("check", "--policy", sound) == 0
+    assert "0 services, 0 roles, 1 person, 0 calendar rules" in capsys.readouterr().out
+
+
 def test_problems_go_to_standard_error_and_the_exit_status_is_2(
     sound: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -109,3 +115,16 @@ def test_building_the_parser_imports_nothing_heavy() -> None:
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_approval_that_nobody_can_give_is_a_problem_of_the_policy(
+    sound: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It loads, for its calendar may be all that is asked; but each request would end at its card."""
+    sound.write_text(SOUND + "services: {checkout: {}}\n")
+    assert run("check", "--policy", sound) == 2
+    told = capsys.readouterr().err.splitlines()
+    assert [line.partition("policy.yaml:")[2].split(": ")[:2] for line in told] == [
+        ["4", "environments.production.approval.minimum"],
+        ["5", "environments.staging"],
+    ]

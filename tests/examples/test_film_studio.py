@@ -5,6 +5,9 @@ import pytest
 from bot.domain.approval import ApprovalState
 from bot.domain.change_request import Start
 from bot.domain.environment import Colour
+from bot.flows.answer_incident import acknowledge, resolve
+from bot.flows.board import board
+from bot.policy.monitors import Polled, PrometheusMonitor
 from sandbox.github import PretendGitHub
 from tests.examples.film_studio import NEW, OLD, REPOSITORY, SERVICE, SIX, TUESDAY_NINE, Studio
 from tests.flows import rolling
@@ -259,6 +262,39 @@ async def test_production_s_red_is_a_p0_that_somebody_answers_within_five_minute
     incident = await studio.incident()
     assert (incident.severity, incident.on_call) == ("P0", studio.on_call)
     assert incident.respond_by == incident.opened_at + 5 * MINUTE
+
+
+@pytest.mark.requirement("F12")
+async def test_what_it_promises_its_users_is_watched_and_found_out_within_five_minutes(
+    studio: Studio,
+) -> None:
+    monitors = {each.name: each for each in studio.policy.environments["production"].monitors}
+    for each in monitors.values():
+        assert isinstance(each, Polled)
+        assert each.every * each.fail_after + each.timeout < 5 * MINUTE
+    watched = {
+        name: each.prometheus.warn_above
+        for name, each in monitors.items()
+        if isinstance(each, PrometheusMonitor)
+    }
+    assert watched == {"p95": 0.5, "p99": 1.0, "errors": 0.001}
+    assert studio.policy.targets.uptime == 99.9
+    assert studio.policy.targets.resolution == {"P1": 60 * MINUTE}
+    for _ in range(monitors["p95"].fail_after):
+        await studio.see("production", "p95", Colour.YELLOW)
+    seen = await board(studio.ledger, studio.policy)
+    assert (seen.standings[0].name, seen.standings[0].colour) == ("production", Colour.YELLOW)
+
+
+@pytest.mark.requirement("F9")
+async def test_after_an_incident_a_post_mortem_is_owed_within_48_hours(studio: Studio) -> None:
+    for _ in range(3):
+        await studio.see("production", "api", Colour.RED)
+    await acknowledge(studio.ledger, studio.policy, studio.asker(studio.on_call), "INC-1")
+    await resolve(studio.ledger, studio.policy, studio.asker(studio.on_call), "INC-1")
+    owed = await studio.ledger.read(lambda tx: tx.postmortems.get("INC-1"))
+    assert owed is not None
+    assert (owed.owner, owed.due_at) == ("ana", studio.clock.now() + 48 * HOUR)
 
 
 @pytest.mark.requirement("F11")

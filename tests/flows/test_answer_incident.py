@@ -33,7 +33,11 @@ async def test_whoever_acknowledges_has_it_and_everybody_sees_it(red: World) -> 
         red.clock.now(),
     )
     owed = [(d.kind, d.facts.get("code"), d.facts.get("person")) for d in await red.deliveries()]
-    assert owed == [("incident-card", None, None), ("incident-note", "acknowledged", "lin")]
+    assert owed == [
+        ("incident-card", None, None),
+        ("incident-news", "unasked", "lin"),  # to Cy, who is on call and whose page was called off
+        ("incident-note", "acknowledged", "lin"),
+    ]
     assert (await red.entries("incident/INC-1"))[-1]["by"]["person"] == "lin"
 
 

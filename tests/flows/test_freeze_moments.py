@@ -92,7 +92,7 @@ async def test_a_freeze_of_the_policy_is_told_like_a_declared_one(world: World) 
         assert await told(world) == [(STANDS, code)]
     await world.pass_time(9 * DAY)
     assert await told(world) == []
-    assert world.timers_set() == {("freeze-ahead", "policy")}
+    assert world.timers_set() == {("freeze-ahead", "policy"), ("handoff", "primary")}
 
 
 async def test_a_freeze_of_a_new_policy_that_is_in_force_already_is_told_at_once_and_once(

@@ -8,6 +8,7 @@ import pytest
 from bot.domain.deployment import RunResult
 from bot.domain.environment import Colour
 from bot.domain.refusal import Refusal
+from bot.flows.answer_incident import resolve
 from tests.flows import rolling
 from tests.flows.fakes import DIGEST, NEXT_DIGEST, NEXT_TAG, OLD_DIGEST, OLD_TAG, TAG, PowerCut
 from tests.flows.freezing import refused
@@ -157,7 +158,9 @@ async def test_everybody_is_told_from_what_to_what(world: World) -> None:
     assert ("DEP-2", "rollback-live") in notes
     assert ("DEP-1", "taken-back") in notes
     assert [d.facts["code"] for d in owed if d.destination == "slack:user:U05LIN"] == ["taken-back"]
-    assert not [d for d in owed if d.destination == "slack:channel:incidents"]
+    told = {d.kind for d in owed if d.destination == "slack:channel:incidents"}
+    assert told == {"incident-card", "incident-note"}  # P21: kept, and nobody is paged for what is mended
+    assert not [d for d in owed if d.kind == "page"]
     undone = await world.request()
     assert undone.closing is not None
     assert (undone.state.value, undone.closing.code, undone.closing.reason) == (
@@ -265,6 +268,7 @@ async def test_an_earlier_version_can_be_named(world: World) -> None:
 async def test_after_a_rollback_the_next_version_has_the_right_way_back(world: World) -> None:
     await live(world)
     await rolled_back(world)
+    await resolve(world.ledger, world.policy, world.asker("ada"), "INC-1")
     world.clock.advance(MINUTE)
     await world.prove(NEXT_TAG, NEXT_DIGEST)
     later = await world.ask(artifact=NEXT_TAG)

@@ -276,8 +276,8 @@ async def test_a_held_rollout_says_what_happened_once_however_often_it_looks(qua
 async def test_a_step_that_should_be_analysed_is_held_until_an_approver_judged_it(world: World) -> None:
     await rolling.rolling(world, ANALYSED)
     await world.run_timers()
-    assert [n["code"] for n in await notes(world)] == ["no-analysis"]
     await world.pass_time(HOUR)
+    assert [n["code"] for n in await notes(world)] == ["stepped", "no-analysis"]
     await world.ledger.write(wake_rollouts)
     await world.run_timers()
     assert await stands(world) == ("between-steps", 25)

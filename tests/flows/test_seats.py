@@ -146,8 +146,16 @@ def test_a_rollback_takes_the_seats_that_its_policy_names_and_its_requester_may_
 def test_without_a_way_back_of_its_own_any_one_usual_seat_suffices_for_a_rollback() -> None:
     held = {"lead": ["ada"], "manager": ["bo"], "security": ["cy"], "vp": ["vic"]}
     policy = policy_drawn(held, [(["lead"], 1), (["manager", "security"], 2)], 3)
-    plan = seat_plan(policy, replace(REQUEST, kind=Kind.ROLLBACK))
+    asked = replace(REQUEST, kind=Kind.ROLLBACK, requester=replace(SYSTEM, person="bo"))
+    plan = seat_plan(policy, asked)
     assert (plan.seats, plan.minimum) == ((("lead", "manager", "security"),), 1)
+
+
+@pytest.mark.requirement("P15")
+def test_a_rollback_that_nobody_asked_for_asks_nobody() -> None:
+    policy = policy_drawn({"lead": ["ada"]}, [(["lead"], 1)], 1)
+    plan = seat_plan(policy, replace(REQUEST, kind=Kind.ROLLBACK, requester=SYSTEM))
+    assert (plan.asks_nobody, plan.minimum) == (True, 0)
 
 
 def test_where_there_are_no_seats_nobody_is_asked() -> None:

@@ -9,6 +9,7 @@ from bot.domain.change_request import Start
 from bot.domain.environment import Colour
 from bot.domain.refusal import Refusal
 from bot.flows import close
+from bot.flows.answer_incident import resolve
 from tests.flows.fakes import NEXT_DIGEST, NEXT_TAG, OLD_TAG
 from tests.flows.policy_text import AUTHORS_MAY, ONE_SEAT
 from tests.flows.world import DAY, HOUR, MINUTE, SECOND, World
@@ -233,6 +234,11 @@ async def test_after_a_failed_rollout_the_next_one_is_offered_not_started(world:
     await world.run_timers()
     assert [await world.state_of(r) for r in ("DEP-1", "DEP-2")] == ["failed", "approved"]
     assert len(world.deployer.started) == 1
+    waiting = await world.request("DEP-2")
+    assert waiting.readiness is not None
+    assert "incident-open" in {o.code for o in waiting.readiness.outcomes}  # the failure opened one (P21)
+    await resolve(world.ledger, world.policy, world.asker("cy"), "INC-1")
+    await world.run_timers()
     assert "ready-to-start" in [
         d.facts["code"] for d in await world.deliveries("request-answer") if d.subject == "DEP-2"
     ]

@@ -2,9 +2,10 @@
 
 import json
 import sqlite3
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import closing, suppress
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from bot.domain.approval import Approval
 from bot.domain.change_request import ChangeRequest
@@ -14,7 +15,24 @@ from bot.domain.evidence import EvidenceKind
 from bot.domain.incident import Incident
 from bot.domain.owed import Delivery
 from bot.domain.refusal import Refusal
-from bot.flows import approve, break_glass, close, keep_feed, observe, remind, review
+from bot.flows import (
+    action_items,
+    alerts,
+    approve,
+    break_glass,
+    close,
+    escalate,
+    handoff,
+    keep_feed,
+    lock_notes,
+    observe,
+    postmortem,
+    remind,
+    review,
+    sight,
+    soon_again,
+    verify,
+)
 from bot.flows.asking import Asker
 from bot.flows.collect import Collector
 from bot.flows.enroll import enroll_totp
@@ -25,8 +43,9 @@ from bot.flows.link import link_github
 from bot.flows.reload_policy import put_in_force
 from bot.flows.request import Ask, Submitted, submit
 from bot.flows.run import carry_out
+from bot.flows.still_red import still_red
 from bot.policy import Policy
-from bot.ports import Repositories
+from bot.ports import Metrics, Repositories
 from storage.ledger import Ledger
 from storage.owed import DeliveryTable, TimerTable
 from tests.flows.fakes import (
@@ -44,6 +63,24 @@ from tests.flows.policy_text import policy_of
 
 SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
+PLAIN: Final[Mapping[str, Callable[[Ledger, Policy, str], Awaitable[None]]]] = {
+    "freeze": fire,
+    "feed": keep_feed.fire,
+    "break-glass": break_glass.fire,
+    "remind": remind.remind,
+    "review": review.remind,
+    "escalate": escalate.escalate,
+    "postmortem": postmortem.remind,
+    "action": action_items.remind,
+    lock_notes.TIMER: lock_notes.tell_lock,
+    "silence": observe.silence_over,
+    soon_again.TIMER: still_red,
+    handoff.KIND: handoff.fire,
+    alerts.TIMER: alerts.let_age,
+    sight.TIMER: lambda ledger, policy, _: sight.page_if_blind(ledger, policy),
+}
+"""The flows of timers that need nothing but the ledger, the policy and the timer's subject."""
+
 
 class World:
     """One installation, its people and its outside."""
@@ -58,6 +95,7 @@ class World:
         self.deployers = FakeDeployers(self.deployer)
         self.codes = FakeCodeCheck()
         self.forge: Repositories | None = None
+        self.metrics: Metrics | None = None
         self.watched: dict[str, observe.Watched] = {}
         self._keys = 0
         self._steps = 0
@@ -209,24 +247,19 @@ class World:
         return fired
 
     async def fire(self, kind: str, subject: str) -> None:
-        if kind == "evaluate":
+        plain = PLAIN.get(kind)
+        if plain is not None:
+            await plain(self.ledger, self.policy, subject)
+        elif kind == "evaluate":
             await evaluate(self.ledger, self.collector, self.policy, subject)
         elif kind == "run":
-            await carry_out(self.ledger, self.deployers, self.policy, subject)
-        elif kind == "freeze":
-            await fire(self.ledger, self.policy, subject)
+            await carry_out(self.ledger, self.deployers, self.policy, subject, self.metrics)
+        elif kind == "verify":
+            await verify.look(self.ledger, self.deployers, self.policy, subject, self.metrics)
         elif kind == "freeze-ahead":
             await look_ahead(self.ledger, self.policy)
-        elif kind == "feed":
-            await keep_feed.fire(self.ledger, self.policy, subject)
         elif kind == "link":
             await link_github(self.ledger, self.policy, self.forge, subject)
-        elif kind == "break-glass":
-            await break_glass.fire(self.ledger, self.policy, subject)
-        elif kind == "remind":
-            await remind.remind(self.ledger, self.policy, subject)
-        elif kind == "review":
-            await review.remind(self.ledger, self.policy, subject)
         else:
             raise LookupError(kind)
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from pydantic import ValidationError
 
+from bot.domain.environment import Colour
 from bot.domain.outcome import Citation, Status
 from bot.domain.snapshot import Snapshot
 from bot.gates.staging_verified import Parameters, decide
@@ -20,7 +21,9 @@ from tests.gates.conftest import (
     OTHER_TAG,
     TICK,
     UNREACHABLE,
+    deployed,
     snapshot,
+    status,
     verified,
 )
 
@@ -113,3 +116,38 @@ def test_the_outcome_names_both_digests_and_who_stated_it_when() -> None:
 def test_the_environment_must_be_named() -> None:
     with pytest.raises(ValidationError):
         Parameters.model_validate({})
+
+
+RED_STAGING = (status("staging", Colour.RED),)
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected", "code"),
+    [
+        (snapshot(verified(), deployed(), environments=RED_STAGING), Status.BLOCKED, "red-on-this-version"),
+        (snapshot(verified(), environments=RED_STAGING), Status.PASSED, "verified"),
+        (
+            snapshot(verified(), deployed(artifact=OTHER_TAG, digest=OTHER_DIGEST), environments=RED_STAGING),
+            Status.PASSED,
+            "verified",
+        ),
+        (
+            snapshot(verified(), deployed(), environments=(status("staging", Colour.GREEN),)),
+            Status.PASSED,
+            "verified",
+        ),
+        (
+            snapshot(verified(), deployed(), environments=(status("dev", Colour.RED),)),
+            Status.PASSED,
+            "verified",
+        ),
+    ],
+    ids=["red on it", "nobody knows what runs", "red on another", "green on it", "red elsewhere"],
+)
+def test_a_version_that_made_staging_red_goes_no_further(
+    facts: Snapshot, expected: Status, code: str
+) -> None:
+    outcome = decide(facts, IN_STAGING, NOW)
+    assert (outcome.status, outcome.code) == (expected, code)
+    if expected is Status.BLOCKED:
+        assert (outcome.facts["runs"], outcome.facts["colour"]) == (facts.request.artifact.tag, "RED")

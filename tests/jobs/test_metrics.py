@@ -1,6 +1,9 @@
 """What Prometheus scrapes: the loops' own counts, what is overdue, and the colours."""
 
+from pathlib import Path
+
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from bot.jobs.metrics import Metrics
 from bot.jobs.work import Pulse
@@ -30,3 +33,11 @@ def test_two_bots_in_one_process_do_not_share_their_metrics() -> None:
     first.loops.open_requests = 1
 
     assert "portcullis_open_requests 0.0" in second.exposition().decode()
+
+
+def test_the_documents_name_every_metric() -> None:
+    told = (Path(__file__).resolve().parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
+    families = list(text_string_to_metric_families(Metrics({"timers": Pulse()}).exposition().decode()))
+    assert len(families) >= 8
+    for family in families:
+        assert f"`{family.name}{'_total' * (family.type == 'counter')}`" in told

@@ -11,6 +11,7 @@ import pytest
 from bot.cli.policy import load_policy
 from bot.domain.canonical import sha256
 from bot.domain.feed import FeedState, FeedStatus
+from bot.flows.sight import blinded, sees
 from bot.jobs.metrics import Metrics
 from bot.jobs.self_check import MEMORY_LIMIT_MB, SelfCheck, feed_trouble, memory_mb
 from bot.jobs.work import Pulse
@@ -99,7 +100,13 @@ async def test_a_bot_that_goes_round_is_well(bot: Make) -> None:
     await one.check.look()
     health = await one.check.health()
     assert (health.status, health.errors) == ("ok", ())
-    assert health.checks == {"database": True, "memory": memory_mb() < MEMORY_LIMIT_MB, "loops": True}
+    assert health.checks == {
+        "database": True,
+        "memory": memory_mb() < MEMORY_LIMIT_MB,
+        "loops": True,
+        "watch": True,
+        "pages": True,
+    }
 
 
 async def test_a_loop_that_stands_is_told_with_its_name(bot: Make) -> None:
@@ -120,6 +127,29 @@ async def test_a_loop_is_watched_even_where_the_look_itself_stands(bot: Make) ->
     health = await one.check.health()
     assert health.errors == ("what is overdue was last looked up 31 s ago",)
     assert health.checks["loops"] is False
+
+
+@pytest.mark.requirement("F14")
+async def test_blindness_and_a_watch_that_is_behind_are_told_and_take_nothing_out_of_service(
+    bot: Make,
+) -> None:
+    one = bot()
+    late = [0.0]
+    one.check.behind = lambda: late[0]
+    await blinded(one.ledger, InForce().policy, references=1, probes=5)
+    await one.check.look()
+    assert (await one.check.health()).checks["watch"] is True, "a moment is nobody's alarm"
+    one.clock.elapsed = 360
+    one.pulse.rounds += 1
+    await one.check.look()
+    health = await one.check.health()
+    assert (health.status, health.checks["watch"], health.checks["loops"]) == ("warning", False, True)
+    assert health.errors == ("monitoring has been blind for 360 s",)
+    await sees(one.ledger, InForce().policy)
+    await one.check.look()
+    assert (await one.check.health()).checks["watch"] is True
+    late[0] = 31.0
+    assert (await one.check.health()).errors == ("readings are behind by 31 s",)
 
 
 @pytest.mark.parametrize(("late", "errors"), [(30, ()), (31, ("timers are overdue by 31 s",)), (-600, ())])

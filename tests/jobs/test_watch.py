@@ -1,6 +1,8 @@
 """Watching: every monitor on its own, whatever the others do; a reload takes effect; nothing ends it silently."""
 
 import asyncio
+import contextlib
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -18,8 +20,9 @@ from bot.gates import GATES
 from bot.jobs import watch
 from bot.jobs.watch import Watch, phase
 from bot.policy import Monitor, Policy
+from bot.policy.incidents import Monitoring
 from bot.policy.load import parse
-from bot.policy.monitors import HeartbeatMonitor
+from bot.policy.monitors import HeartbeatMonitor, HttpMonitor, HttpProbe
 from bot.ports import Transaction
 from storage.ledger import Ledger
 from tests.conftest import FakeClock
@@ -272,6 +275,79 @@ async def test_silence_is_noticed_even_when_nobody_reads(
 async def _stale(ledger: Ledger) -> bool:
     state = await recorded(ledger)
     return state is not None and {"api", "db"} <= set(state.causes)
+
+
+async def test_a_reading_that_a_stopped_process_slept_through_does_not_count(
+    sqlite: Ledger, prober: FakeProber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "GRACE", 0.05)
+    watching = make(sqlite, Holder(policy(without="api", timeout=timedelta(milliseconds=50))), prober)
+    slept = asyncio.Event()
+
+    async def hangs_once() -> Colour:
+        if slept.is_set():
+            return Colour.GREEN
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.05):
+                asyncio.get_running_loop().call_soon(
+                    time.sleep, 0.3
+                )  # the machine sleeps in the middle of it
+                slept.set()
+                await forever()
+        return Colour.RED
+
+    prober.behaviours["db"] = hangs_once
+    with capture_logs() as logs:
+        async with running(watching.run):
+            await prober.has_read("db", 3)
+
+    assert [e["event"] for e in logs if e["log_level"] == "error"] == ["watch.failed"]
+    assert await sqlite.read(lambda tx: tx.incidents.newest(limit=1)) == []
+
+
+@dataclass
+class Crowd:
+    """Implements ports.Prober: counts how many readings are under way at once, of all and of each host."""
+
+    clock: FakeClock
+    now: Counter[str] = field(default_factory=Counter)
+    most: Counter[str] = field(default_factory=Counter)
+    read_: Counter[str] = field(default_factory=Counter)
+
+    async def read(self, environment: str, monitor: Monitor) -> Reading:
+        assert isinstance(monitor, HttpMonitor)
+        host = monitor.http.url.split("/")[2]
+        self.now.update([host, "all"])
+        self.most |= self.now
+        await asyncio.sleep(0.001)
+        self.now.subtract([host, "all"])
+        self.read_[monitor.name] += 1
+        return Reading(colour=Colour.GREEN, code="told", at=self.clock.now())
+
+
+async def test_the_limits_of_the_policy_hold(sqlite: Ledger, clock: FakeClock) -> None:
+    monitors = tuple(
+        HttpMonitor(name=f"m{n}", http=HttpProbe(url=f"https://h{n % 3}.example/{n}"), every=QUICKLY)
+        for n in range(30)
+    )
+    read = policy()
+    production = read.environments["production"].model_copy(update={"monitors": monitors})
+    limits = Monitoring(per_host=2, at_once=5)
+    holder = Holder(replace(read, environments={"production": production}, monitoring=limits))
+    crowd = Crowd(clock)
+    watching = Watch(sqlite, holder, crowd, lambda _: True)
+
+    async def all_read() -> bool:
+        return min(crowd.read_[m.name] for m in monitors) > 3
+
+    async with running(watching.run):
+        await until(all_read)
+        assert watching.overdue >= 0.0
+
+    assert crowd.most["all"] == 5
+    assert max(crowd.most[f"h{n}.example"] for n in range(3)) == 2
+    assert min(watching.lags) >= 0.0
+    assert watching.pulse.done >= 120
 
 
 @given(st.text(max_size=20), st.text(max_size=20))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from bot.policy.document import DEEPEST, LARGEST, MOST_VALUES, read
+from bot.policy.document import DEEPEST, LARGEST_POLICY, MOST_ALIASED, read
 from bot.policy.problems import PolicyError
 
 
@@ -54,7 +54,7 @@ def test_a_plain_scalar_means_what_yaml_1_2_says(written: str, meant: object) ->
         ("a: \x07\n", 1, "not YAML"),
         ("a:\n" + "".join(" " * depth + "- \n" for depth in range(1, 3)) + "\t- x\n", 4, "not YAML"),
         ("[" * 5000, 1, f"more than {DEEPEST} levels"),
-        ("a: " + "x" * LARGEST, 1, f"more than {LARGEST} bytes"),
+        ("a: " + "x" * LARGEST_POLICY, 1, f"more than {LARGEST_POLICY} bytes"),
     ],
 )
 def test_what_cannot_be_a_policy_is_refused_with_its_line(text: str, line: int, words: str) -> None:
@@ -68,7 +68,7 @@ def test_aliases_count_in_full_so_that_a_bomb_goes_off_harmlessly() -> None:
     bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9)
     )
-    with pytest.raises(PolicyError, match=f"more than {MOST_VALUES} values"):
+    with pytest.raises(PolicyError, match=f"aliases stand for more than {MOST_ALIASED} values"):
         read(bomb, "p.yaml")
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bot import wiring
 from bot.jobs.deliveries import Pace
+from bot.wiring import loops as wired_loops
 from tests.scenarios.stage import Stage
 
 Make = Callable[..., Awaitable[Stage]]
@@ -14,7 +14,7 @@ Make = Callable[..., Awaitable[Stage]]
 
 @pytest.fixture(autouse=True)
 def _no_pace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wiring, "Pace", lambda: Pace(every=0.001))
+    monkeypatch.setattr(wired_loops, "Pace", lambda: Pace(every=0.001))
 
 
 @pytest.fixture

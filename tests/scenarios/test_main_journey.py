@@ -8,7 +8,7 @@ from bot.domain.change_request import RequestState
 from tests.conftest import TEMPLATE
 from tests.postgres import Postgres
 from tests.scenarios.conftest import Make
-from tests.scenarios.hands import BO, DEPLOYMENTS, LIN, RELEASES, action_of
+from tests.scenarios.hands import BO, DEPLOYMENTS, INCIDENTS, LIN, RELEASES, action_of
 from tests.scenarios.stage import GOOD, Stage
 
 RECORD = {"artifact", "approver", "approved_at", "deployment_window", "approval_duration_seconds"}
@@ -178,8 +178,9 @@ async def test_a_deployer_that_fails_is_told_everywhere_and_not_tried_again(stag
     await stage.told(LIN, request, "Failed", "exit status 3")
     assert len(stage.calls()) == 1
     assert await stage.people.messages(RELEASES) == []
+    await stage.message(INCIDENTS, "INC-1", request)  # until it is over, only a fix goes there (P21, P6)
     (stage.folder / "fail").unlink()
-    second = await stage.ask(f"catalogue {GOOD} ticket=CHG-1 Mended")
+    second = await stage.ask(f"catalogue {GOOD} ticket=CHG-1 fixes=production Mended")
     await stage.approve("bo", second)
     await stage.until(second, RequestState.LIVE)
     await stage.intact()

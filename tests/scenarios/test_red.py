@@ -126,7 +126,7 @@ async def test_env_status_tells_every_environment_in_its_order_with_colour_age_a
         assert colour in line
         assert "verified" in line
     assert "503" in lines[0]
-    assert "INC-1 open" in lines[0]
+    assert "INC-1 open, nobody has it yet" in lines[0]
 
 
 @pytest.mark.requirement("D3")

@@ -170,7 +170,7 @@ async def test_whoever_could_approve_is_reminded_after_an_hour_and_can_approve_f
     await stage.quiet()
     await stage.advance(timedelta(hours=1, seconds=1))
     assert stage.bot is not None
-    stage.bot.timers.bell.set()
+    stage.bot.loops.timers.bell.set()
     await stage.told(ADA, "Waits for your approval", request, "You could fill an empty seat")
     await stage.told(BO, "once you have a second factor", "/deploy enroll")
     await stage.quiet()

@@ -1,9 +1,10 @@
 """One of each record with every field set, and the shortest way to say why it is written."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from bot.domain.analysis import Finding, Verdict
 from bot.domain.approval import Approval, ApprovalState, SecondFactor
 from bot.domain.artifact import Artifact
 from bot.domain.audit import Fact
@@ -21,13 +22,18 @@ from bot.domain.change_request import (
 )
 from bot.domain.deployment import Plan, Run, RunState
 from bot.domain.environment import Colour, EnvironmentState, MonitorState, Reading
+from bot.domain.escalation import Escalation, EscalationStep, Target, TargetKind
 from bot.domain.evidence import Evidence, EvidenceKind
 from bot.domain.freeze import Freeze, FreezeClass
 from bot.domain.identity import Identity, Provider
-from bot.domain.incident import Incident, IncidentState
+from bot.domain.incident import Cause, Incident, IncidentState, Judged
 from bot.domain.outcome import Citation, GateOutcome, Readiness, Status
+from bot.domain.override import Override
 from bot.domain.owed import Delivery, Timer
+from bot.domain.page import Page, PageState, Way, WayState
+from bot.domain.postmortem import ActionItem, Postmortem, PostmortemState
 from bot.domain.second_factor import Credential, Passkey
+from bot.domain.verification import EndedPhase, Look, PlannedPhase, TakenBack, Verification, WatchState
 from bot.ports import Transaction
 
 AT = datetime(2026, 11, 10, 11, 59, 59, 123456, tzinfo=UTC)
@@ -143,6 +149,18 @@ def evidence(**changes: Any) -> Evidence:
     return replace(made, **changes)
 
 
+LOOK = Look(
+    at=AT,
+    percent=25,
+    findings=(
+        Finding(
+            name="errors", verdict=Verdict.FAIL, code="above", value="0.06", baseline="0.01", sample="400",
+            limit="0.05", about="INC-7",
+        ),
+    ),
+)  # fmt: skip
+
+
 def run(**changes: Any) -> Run:
     """A run with every field set."""
     made = Run(
@@ -162,6 +180,15 @@ def run(**changes: Any) -> Run:
         reached=25,
         confirmed=25,
         next_at=AT + HOUR,
+        began_at=AT,
+        look=LOOK,
+        verification=Verification(
+            phases=(PlannedPhase(name="immediate", ends_at=AT + HOUR, checks=("health", "errors")),),
+            ended=(EndedPhase(name="immediate", at=AT + HOUR, verdict=Verdict.FAIL),),
+            look=LOOK,
+            state=WatchState.FAILED,
+        ),
+        taken_back=TakenBack(at=AT + HOUR, findings=LOOK.findings, rollback="DEP-43", settled=True),
     )
     return replace(made, **changes)
 
@@ -185,8 +212,89 @@ def incident(number: int = 7, **changes: Any) -> Incident:
         on_call="ada",
         acknowledged_by="ada",
         acknowledged_at=AT + timedelta(minutes=1),
+        first_answered_at=AT + timedelta(seconds=42),
         resolved_by="bo",
         resolved_at=AT + HOUR,
+        cause=Cause.DECLARED,
+        title="Checkout answers slowly",
+        declared_by="ada",
+        escalation=Escalation(
+            steps=(
+                EscalationStep((Target(TargetKind.ON_CALL, "primary"),), timedelta(minutes=5)),
+                EscalationStep(
+                    (Target(TargetKind.ROLE, "platform-lead"), Target(TargetKind.PAGERDUTY, "default")),
+                    timedelta(minutes=10),
+                ),
+            ),
+            told=1,
+            next_at=AT + timedelta(minutes=5),
+            rounds=2,
+        ),
+        muted_by="production",
+        suspect="DEP-42",
+        judged=(Judged(request="DEP-42", related=False, by="bo", at=AT + timedelta(minutes=2)),),
+        rolled_back_by="DEP-43",
+        again_at=AT + timedelta(minutes=9),
+        group="INC-7",
+        summary="INC-6",
+        ticket="acme/checkout#7",
+    )
+    return replace(made, **changes)
+
+
+def page(**changes: Any) -> Page:
+    """A page with every field set: one of its ways failed, the other worked."""
+    made = Page(
+        incident="INC-7",
+        step=1,
+        recipient="ada",
+        ways=(
+            Way(destination="slack:user:U01ADA", state=WayState.FAILED, at=AT, code="not_in_channel"),
+            Way(destination="email:ada", state=WayState.ARRIVED, at=AT, receipt="250 2.0.0"),
+        ),
+        paged_at=AT,
+        state=PageState.REACHED,
+    )
+    return replace(made, **changes)
+
+
+def postmortem(**changes: Any) -> Postmortem:
+    """A post-mortem with every field set."""
+    by = Actor(via="slack:T1/U01ADA", person="ada")
+    made = Postmortem(
+        incident="INC-7",
+        due_at=AT + 48 * HOUR,
+        opened_at=AT,
+        owner="ada",
+        summary="The pool was too small.",
+        impact="Checkout answered slowly for an hour.",
+        whys=("a", "b", "c", "d", "e"),
+        actions=(
+            ActionItem(
+                number=1, text="A larger pool", owner="bo", due=date(2026, 11, 20), done_by=by, done_at=AT
+            ),
+        ),
+        state=PostmortemState.PUBLISHED,
+        published_by=by,
+        published_at=AT + HOUR,
+    )
+    return replace(made, **changes)
+
+
+def override(number: int = 2, **changes: Any) -> Override:
+    """Bo takes a day of Ada's, and gives it back."""
+    by = Actor(via="slack:T1/U02BO", person="bo")
+    made = Override(
+        id=f"OVR-{number}",
+        rotation="primary",
+        person="bo",
+        begins_at=AT,
+        ends_at=AT + 24 * HOUR,
+        declared_by=by,
+        declared_at=AT - HOUR,
+        reason="A swap",
+        cancelled_by=by,
+        cancelled_at=AT + HOUR,
     )
     return replace(made, **changes)
 

@@ -14,10 +14,11 @@ from sqlalchemy.exc import IntegrityError
 
 from bot.domain.approval import Approval
 from bot.domain.change_request import ChangeRequest, RequestState
-from bot.domain.environment import MonitorState
+from bot.domain.environment import Colour, MonitorState
 from bot.domain.evidence import EvidenceKind
 from bot.domain.identity import Provider
 from bot.domain.incident import IncidentState
+from bot.domain.postmortem import PostmortemState
 from bot.ports import Transaction
 from storage.documents import Document
 from storage.identities import LinkedElsewhere
@@ -47,6 +48,9 @@ EXAMPLES: dict[str, tuple[Any, Callable[[Transaction], Any]]] = {
     "credential": (a.credential(), lambda tx: tx.credentials),
     "freeze": (a.freeze(), lambda tx: tx.freezes),
     "identity": (a.identity(), lambda tx: tx.identities),
+    "page": (a.page(), lambda tx: tx.pages),
+    "postmortem": (a.postmortem(), lambda tx: tx.postmortems),
+    "override": (a.override(), lambda tx: tx.overrides),
 }
 
 
@@ -354,3 +358,69 @@ async def test_wrong_codes_are_counted_for_each_person_since_an_instant(ledger: 
     since = NOON + timedelta(minutes=10)
     assert await ledger.read(lambda tx: tx.credentials.failures_since("ada", since)) == 2
     assert await ledger.read(lambda tx: tx.credentials.failures_since("bo", since)) == 0
+
+
+async def test_how_a_colour_went_is_told_from_the_colour_it_had_then(ledger: Ledger) -> None:
+    went = [(Colour.GREEN, 0), (Colour.RED, 10), (Colour.RED, 10), (Colour.GREEN, 25)]
+
+    def put(tx: Transaction) -> None:
+        for number, (colour, minutes) in enumerate(went):
+            since = NOON + timedelta(minutes=minutes)
+            causes = (f"m{number}",) if colour is Colour.RED else ()
+            tx.environments.put(a.environment(colour=colour, since=since, causes=causes), a.BECAUSE)
+        tx.environments.put(a.environment(name="dev", since=NOON), a.BECAUSE)
+
+    await ledger.write(put)
+
+    async def told(minutes: int) -> list[tuple[str, int, tuple[str, ...]]]:
+        since = NOON + timedelta(minutes=minutes)
+        found = await ledger.read(lambda tx: tx.environments.turns("production", since=since))
+        return [(t.colour.value, (t.since - NOON) // timedelta(minutes=1), t.causes) for t in found]
+
+    assert await told(-5) == [("GREEN", 0, ()), ("RED", 10, ("m2",)), ("GREEN", 25, ())]
+    assert await told(12) == [("RED", 10, ("m2",)), ("GREEN", 25, ())]
+    assert await told(25) == await told(90) == [("GREEN", 25, ())]
+    assert await ledger.read(lambda tx: tx.environments.turns("nowhere", since=NOON)) == []
+
+
+async def test_incidents_pages_drafts_and_overrides_are_found(ledger: Ledger) -> None:
+    def put(tx: Transaction) -> None:
+        for number, environment in ((1, "dev"), (2, "production"), (3, "production")):
+            opened = NOON + timedelta(hours=number)
+            tx.incidents.put(a.incident(number, environment=environment, opened_at=opened), a.BECAUSE)
+        for step, recipient in ((2, "bo"), (1, "cy"), (1, "ada")):
+            tx.pages.put(
+                a.page(step=step, recipient=recipient, paged_at=NOON + timedelta(minutes=step)), a.BECAUSE
+            )
+        tx.pages.put(a.page(incident="INC-8"), a.BECAUSE)
+        tx.postmortems.put(a.postmortem(), a.BECAUSE)
+        draft = {"state": PostmortemState.DRAFT, "published_at": None, "published_by": None}
+        for incident, hours in (("INC-1", 9), ("INC-2", 3)):
+            due = NOON + timedelta(hours=hours)
+            tx.postmortems.put(a.postmortem(incident=incident, due_at=due, **draft), a.BECAUSE)
+        for number in (1, 2):
+            tx.overrides.put(a.override(number, cancelled_by=None, cancelled_at=None, begins_at=NOON,
+                                        ends_at=NOON + timedelta(hours=number)), a.BECAUSE)  # fmt: skip
+        tx.overrides.put(a.override(3), a.BECAUSE)  # taken back at once
+
+    await ledger.write(put)
+
+    def query(tx: Transaction) -> list[list[str]]:
+        later = NOON + timedelta(hours=1)
+        return [
+            [i.id for i in tx.incidents.newest(limit=2)],
+            [i.id for i in tx.incidents.newest(limit=9, environment="production")],
+            [i.id for i in tx.incidents.newest(limit=9, since=NOON + timedelta(hours=2))],
+            [p.id for p in tx.pages.of("INC-7")],
+            [p.id for p in tx.postmortems.drafts()],
+            [o.id for o in tx.overrides.since(later)],
+        ]
+
+    assert await ledger.read(query) == [
+        ["INC-3", "INC-2"],
+        ["INC-3", "INC-2"],
+        ["INC-3", "INC-2"],
+        ["INC-7/1/ada", "INC-7/1/cy", "INC-7/2/bo"],
+        ["INC-2", "INC-1"],
+        ["OVR-2"],
+    ]

@@ -1,7 +1,6 @@
 """Renders our own pages: templates that escape everything, our own style and script, and the headers of every page."""
 
 import hashlib
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
 from http import HTTPStatus
@@ -15,6 +14,7 @@ from aiohttp import web
 from bot.domain.refusal import Refusal
 from handlers.http.context import CONTEXT
 from handlers.http.mfa import guard
+from handlers.http.templating import templates
 from handlers.wording import factors as words
 from handlers.wording.refusals import sentence
 from handlers.wording.said import Names
@@ -57,32 +57,11 @@ _POLICY: Final = (
 )
 _ONE_YEAR: Final = 31_536_000
 _HTTP: Final = {404: "no-such-page", 413: "too-large"}
-_CONTROL: Final = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
-)
-"""Characters that make text look like another one: control characters, marks that turn its direction."""
 
 
 @cache
 def _templates() -> jinja2.Environment:
-    """Names that a template does not know are errors, not blanks."""
-    found = jinja2.Environment(
-        loader=jinja2.PackageLoader("handlers.http.mfa", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=_shown,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-    )
-    found.globals["asset"] = asset_address
-    return found
-
-
-def _shown(value: object) -> object:
-    """What is put into a template shows as what it is; markup of our own passes."""
-    plain = isinstance(value, str) and not hasattr(value, "__html__")
-    return _CONTROL.sub("", str(value)) if plain else value
+    return templates("handlers.http.mfa", asset_address)
 
 
 def render(

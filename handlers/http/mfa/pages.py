@@ -17,11 +17,11 @@ from bot.policy import Policy
 from bot.ports import PasskeyRefused
 from handlers.http.context import CONTEXT, HttpContext
 from handlers.http.mfa import guard, page
-from handlers.wording import gates
+from handlers.wording import gates, project_states, rollbacks
 from handlers.wording.enrolment import ADVICE
-from handlers.wording.factors import DEEDS
+from handlers.wording.factors import DEEDS, question
 from handlers.wording.facts import short_digest
-from handlers.wording.requests import KINDS
+from handlers.wording.requests import KINDS, what
 from handlers.wording.times import ago
 
 BESIDE_THE_CODE: Final = frozenset({"wrong-code", "code-used", "bad-code"})
@@ -139,13 +139,14 @@ async def _shown(request: web.Request, *, error: str | None = None) -> web.Respo
     policy = context.in_force.policy
     shown = await step_up.shown(context.ledger, policy, token)
     about = None if shown.view is None else shown.view.request
-    deed = DEEDS[shown.intent.purpose]
+    purpose = shown.intent.purpose
+    deed = DEEDS[purpose]
     name, at = page.names(request), page.when(request)
     return page.render(
         request,
         "step_up.html",
         status=HTTPStatus.UNPROCESSABLE_ENTITY if error else HTTPStatus.OK,
-        title=deed.question.format(what=_title(about) or _what(policy, shown.intent, shown.subject)),
+        title=_question(shown.intent, about) or question(purpose, _what(policy, shown.intent, shown.subject)),
         verb=deed.verb,
         person=name(shown.intent.person),
         what=f"{about.id}, revision {about.revision}" if about else "What it is about",
@@ -158,7 +159,7 @@ async def _shown(request: web.Request, *, error: str | None = None) -> web.Respo
         methods=[m.value for m in shown.held.methods if _stands(context, m)],
         base=f"{guard.ROOT}{token}",
         error=error,
-        asked_again=ADVICE.get(shown.intent.purpose, _ASKED_AGAIN if about else ""),
+        asked_again=ADVICE.get(purpose, _ASKED_AGAIN if about else ""),
         until=at(shown.intent.expires_at),
     )
 
@@ -191,8 +192,14 @@ def _again(request: web.Request, refusal: Refusal) -> str | None:
     return f"{guard.ROOT}{request.match_info['token']}"
 
 
-def _title(about: ChangeRequest | None) -> str | None:
-    return None if about is None else f"{about.service} {about.artifact.tag} → {about.environment}"
+def _question(intent: Intent, about: ChangeRequest | None) -> str | None:
+    """What is asked of a request, in the words of its message in Slack."""
+    if about is None:
+        return None
+    takes_back = rollbacks.is_rollback(about) and not project_states.is_one(about)
+    return question(
+        intent.purpose, rollbacks.back(about) if takes_back else what(about), takes_back=takes_back
+    )
 
 
 def _what(policy: Policy, intent: Intent, factor: Credential | None = None) -> str:

@@ -12,7 +12,8 @@ from bot.flows.request import Submitted
 from bot.policy import Policy
 from handlers.slack import answers, approve, details, env, help, notes, reject, request_modal  # noqa: A004
 from handlers.slack.voice import Voice
-from handlers.wording.notes import INCIDENT_NOTES, POLICY_NOTICES, REQUEST_NOTES
+from handlers.wording.incidents import NOTES as INCIDENT_NOTES
+from handlers.wording.notes import POLICY_NOTICES, REQUEST_NOTES
 from tests.handlers.slack.examples import (
     BLOCKED,
     EVERY_STATE,
@@ -247,7 +248,7 @@ def test_environments_are_shown_in_fix_first_order_with_words(policy: Policy) ->
         status("dev", Colour.GREEN),
     )
     assert lines_of(env.render(found, Voice(policy, NOW))) == [
-        "*Fix first: production*",
+        "*Fix first: staging*",
         "🟡 *production* YELLOW for 3 min · verified 60 s ago · api answers, but slower than allowed",
         "🔴 *staging* RED for 3 min · verified 60 s ago · api reports failing checks (database)",
         "🟢 *dev* GREEN for 3 min · verified 60 s ago · 1 monitor passes",

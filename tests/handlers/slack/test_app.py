@@ -19,7 +19,8 @@ async def test_an_incident_is_acknowledged_once_and_by_name(
 ) -> None:
     await ledger.write(lambda tx: tx.incidents.put(incident(), Fact(type="incident.opened")))
     await people.press(CY, "incident_acknowledge", "INC-7")
-    assert "INC-7 is yours." in shown((await until(lambda: stub.replies))[0])
+    said = shown((await until(lambda: stub.replies))[0])
+    assert said == "INC-7 is yours. `/env postmortem INC-7 note …` keeps a line of what you do."
     await people.press(ADA, "incident_acknowledge", "INC-7", ts="2.2")
     assert "cy has INC-7 already." in shown((await until(lambda: stub.replies[1:]))[0])
     await people.press(CY, "incident_resolve", "INC-7", ts="3.3")
@@ -34,7 +35,7 @@ async def test_an_incident_is_acknowledged_once_and_by_name(
 @pytest.mark.parametrize("text", ["", "status"])
 async def test_env_shows_every_environment(text: str, people: People) -> None:
     lines = shown((await people.command(LIN, text, name="/env")).body).split("\n")
-    assert lines[0] == "*Fix first: production*"
+    assert lines[0] == "*Nothing is RED; nobody knows how production and staging are*"
     assert (
         lines[1]
         == "⚪ *production* UNKNOWN · never verified · nobody watches it: the policy names no monitor"
@@ -44,7 +45,7 @@ async def test_env_shows_every_environment(text: str, people: People) -> None:
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("check", "/env check is not available in this version."), ("sttus", "Did you mean /env status?")],
+    [("sttus", "Did you mean /env status?"), ("hstory", "Did you mean /env history?")],
 )
 async def test_env_names_what_it_does_not_have(text: str, said: str, people: People) -> None:
     assert said in shown((await people.command(LIN, text, name="/env")).body)

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from bot.domain.analysis import Finding, Verdict
 from bot.domain.artifact import Artifact
 from bot.domain.change_request import Actor, Hold, RequestState
 from bot.domain.deployment import Frozen, Plan, Run, RunState
+from bot.domain.verification import Look
 from bot.flows.hold import Standing
 from bot.policy import Policy
 from handlers.slack import answers, hold, resume
@@ -51,7 +53,13 @@ ROLLING = request(
         *(replace(o, facts={**o.facts, "command": BACK}) if o.gate == "rollback-target" else o for o in READY.outcomes)
     ),
 )  # fmt: skip
-UNJUDGED = replace(RUN, plan=replace(RUN.plan, analysed=True))
+UNJUDGED = replace(
+    RUN,
+    plan=replace(RUN.plan, analysed=True),
+    look=Look(
+        at=NOW, percent=25, findings=(Finding(name="errors", verdict=Verdict.UNKNOWN, code="no-prometheus"),)
+    ),
+)
 
 
 @pytest.mark.requirement("P6")

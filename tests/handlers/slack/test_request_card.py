@@ -58,7 +58,8 @@ def test_every_state_has_a_word_beside_its_sign(name: str, policy: Policy) -> No
 def test_the_approver_sees_what_is_wanted_and_everything_to_decide_by(policy: Policy) -> None:
     shown = text_of(render(view(request(readiness=WAITING)), policy))
     assert shown.startswith("*Approve checkout `7a3f9c2` → production?*  DEP-42 · needs 1 more approval")
-    assert "Asked by Lin 12 min ago · promotion · CHG-1207 · “Retry card captures on timeouts”" in shown
+    assert " EST> · promotion · CHG-1207 · “Retry card captures on timeouts”" in shown
+    assert "Asked by Lin <!date^" in shown, "an instant, for nothing may edit the message any more"
     assert "verified in staging 3 h ago" in shown  # staging results
     assert "all environments green" in shown  # production's stability
     assert "no window is open, opens" in shown  # timing

@@ -10,6 +10,7 @@ from bot.domain.artifact import Artifact
 from bot.domain.change_request import Kind, RequestState
 from bot.domain.deployment import Run, RunState
 from bot.domain.refusal import Refusal
+from bot.domain.second_factor import Purpose
 from bot.flows.asking import Asker
 from bot.flows.going_back import GoingBack
 from bot.flows.roll_back import Filed
@@ -18,6 +19,8 @@ from bot.policy import Policy
 from handlers.slack import reminder, request_card, roll_back, withdraw
 from handlers.slack.context import SlackContext
 from handlers.slack.payloads import Command
+from handlers.wording import rollbacks
+from handlers.wording.factors import question
 from handlers.wording.refusals import SENTENCES
 from handlers.wording.requests import sign_of, stands
 from tests.handlers.slack.examples import (
@@ -239,3 +242,10 @@ def test_a_reminder_has_the_button_that_answers_it(
 @pytest.mark.parametrize("state", [RequestState.APPROVED, RequestState.LIVE, RequestState.REJECTED])
 def test_a_reminder_that_comes_too_late_is_not_sent(state: RequestState, policy: Policy) -> None:
     assert reminder.note(delivery("reminder-note", "sign"), view(request(state=state)), policy) is None
+
+
+def test_our_page_asks_for_a_rollback_in_the_words_of_its_card() -> None:
+    back = rollbacks.back(BACK)
+    card = request_card.title(BACK).replace("`", "")
+    assert question(Purpose.APPROVE, back, takes_back=True) == f"Roll back {card}?"
+    assert question(Purpose.WITHDRAW, back, takes_back=True).endswith(f"of the rollback of {card}?")

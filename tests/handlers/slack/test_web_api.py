@@ -1,3 +1,6 @@
+import math
+import time
+
 import pytest
 
 from handlers.slack.web_api import METHODS, SlackApi, SlackFailed
@@ -48,6 +51,21 @@ async def test_the_patient_client_waits_once_for_a_rate_limit(stub: Stub) -> Non
     finally:
         await api.close()
     assert len(stub.calls) == 2
+
+
+async def test_when_slack_answered_last_is_known_and_failures_are_no_answers(stub: Stub) -> None:
+    from aiohttp import web
+
+    api = SlackApi("xoxb-test", f"{stub.url}/api/")
+    stub.failures.append(web.Response(status=502, text="<html>a proxy of somebody</html>"))
+    try:
+        with pytest.raises(SlackFailed):
+            await api.call("auth.test")
+        assert api.answered_at == -math.inf
+        await api.call("auth.test")
+        assert 0 <= time.monotonic() - api.answered_at < 30
+    finally:
+        await api.close()
 
 
 def test_no_secret_is_shown_by_a_repr(stub: Stub) -> None:

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.domain.analysis import Finding, Verdict
 from bot.domain.artifact import Artifact
 from bot.domain.change_request import Actor, ChangeRequest, Hold, Kind, RequestState
 from bot.domain.deployment import Frozen, Plan, Run, RunState
+from bot.domain.verification import Look
 from handlers.wording.facts import Facts
 from handlers.wording.rollouts import NOTES, bar, command_shown, failed_where, head, lines, stands
 from handlers.wording.times import utc
@@ -43,7 +45,15 @@ BETWEEN = Run(
 )
 FREEZE = Frozen(rule="FRZ-3", since=NOW, until=None, reason="Peak trading", declared=True)
 HELD = replace(REQUEST, held=Hold(by=Actor(via="x", person="ada"), at=NOW, reason="Errors"))
-UNJUDGED = replace(BETWEEN, plan=replace(BETWEEN.plan, analysed=True))
+WATCHED = replace(BETWEEN, plan=replace(BETWEEN.plan, analysed=True))
+UNJUDGED = replace(
+    WATCHED,
+    look=Look(
+        at=BETWEEN.intended_at,
+        percent=25,
+        findings=(Finding(name="errors", verdict=Verdict.UNKNOWN, code="no-data"),),
+    ),
+)
 BACK = "./deploy.sh 51be07d"
 
 
@@ -68,6 +78,7 @@ def test_the_bar_is_full_with_all_of_the_traffic_and_empty_with_none(percent: in
         (HELD, replace(BETWEEN, state=RunState.CALLING), ("▶", "Rolling out 25 % ▮▯▯▯")),
         (REQUEST, replace(BETWEEN, frozen=(FREEZE,)), ("‖", "Held at 25 % ▮▯▯▯")),
         (REQUEST, UNJUDGED, ("‖", "Held at 25 % ▮▯▯▯")),
+        (REQUEST, WATCHED, ("▶", "Rolling out 25 % ▮▯▯▯")),
         (HELD, replace(BETWEEN, state=RunState.INTENDED, reached=0), ("‖", "Held before its first step")),
         (HELD, replace(BETWEEN, state=RunState.INTENDED, reached=0, plan=Plan()), ("‖", "Held before its start")),
     ],
@@ -106,7 +117,8 @@ def said(request_: ChangeRequest, run: Run, command: str | None = BACK) -> list[
             replace(BETWEEN, frozen=(replace(FREEZE, rule="noon", until=NOW, declared=False),)),
             ["noon", "until 2026-11-10T15:00:00Z", "stands in the policy"],
         ),
-        (REQUEST, UNJUDGED, ["No analysis", "missing data holds", "/deploy resume DEP-42"]),
+        (REQUEST, UNJUDGED, ["Its figures are not known", "no data", "/deploy resume DEP-42"]),
+        (REQUEST, WATCHED, ["Next: 50 %", "if what is measured passes"]),
     ],
 )
 def test_what_holds_it_is_said_with_how_it_goes_on(
