@@ -19,19 +19,34 @@ import aiohttp
 import pyotp
 
 ROOT = Path(__file__).resolve().parent.parent
-TEAM_PORTS = {"sandbox": 8070, "world": 8071, "bot": 8080}
+TEAM_PORTS = {"sandbox": 8070, "world": 8071, "mail": 8072, "bot": 8080}
 READY_WITHIN = 60.0
 COOL_OFF = 6
 """Seconds before a new second factor counts for production, in the demo."""
 KEEPERS = f"""
 # Of the demo alone, where nobody waits for a day to try it: a team keeps the usual 24h.
 second_factors: {{administrators: [platform-lead, release-manager], cool_off: {COOL_OFF}s}}
+# Of the demo alone: whom *Escalate* tells next.
+escalation:
+  - notify: [{{on_call: primary}}]
+  - notify: [{{role: platform-lead}}, {{channel: deployments}}]
+  - notify: [{{person: vic}}]
 """
-FACTORS = (
+BACK = """\
+    # Of the demo alone: whoever is on call may ask for a rollback, and sign it.
+    rollback:
+      seats:
+        - {role: [on-call-sre, platform-lead, release-manager]}
+"""
+HERE = (
     ("second_factor: {methods: [totp]", "second_factor: {methods: [passkey, totp]"),
     ("\nservices:\n", f"{KEEPERS}\nservices:\n"),
+    ("    # An emergency at any time", f"{BACK}    # An emergency at any time"),
+    ("every: 2s", "every: 1s"),
+    ("every: 5s, stale", "every: 1s, stale"),
 )
-"""What the demo says of second factors beyond its example: passkeys, who confirms them, and how long they cool off."""
+"""What the demo says beyond its example: passkeys, who confirms them, how long they cool off; and that everything is read
+every second, for nobody wants to wait for RED."""
 ENROLLED = ("vic", "bo")
 """Who has an authenticator app when the story begins: the administrator Bo last, for before that nobody confirms."""
 
@@ -66,7 +81,7 @@ class Running:
 
 
 def free_ports() -> dict[str, int]:
-    """Three ports that nobody uses now."""
+    """Ports that nobody uses now."""
     ports = {}
     with contextlib.ExitStack() as stack:
         for part in TEAM_PORTS:
@@ -82,10 +97,10 @@ def lay_out(example: str, folder: Path, ports: dict[str, int]) -> None:
     shutil.copytree(ROOT / "examples" / example, folder, ignore=shutil.ignore_patterns("__pycache__"))
     policy = folder / "policy.yaml"
     text = policy.read_text().replace("127.0.0.1:8071", f"127.0.0.1:{ports['world']}")
-    for usual, here in FACTORS:
+    for usual, here in HERE:
         if usual not in text:
             raise DidNotStart(f"the policy of the example {example} has no {usual.strip()!r}")
-        text = text.replace(usual, here, 1)
+        text = text.replace(usual, here)
     policy.write_text(text)
     status = folder / "deployment" / "status"
     status.mkdir(parents=True, exist_ok=True)
@@ -106,6 +121,8 @@ def environment(folder: Path, ports: dict[str, int], *, socket_mode: bool) -> di
         "PORTCULLIS_PUBLIC_URL": f"http://localhost:{ports['bot']}",
         "PORTCULLIS_SECRET_KEY": secrets.token_urlsafe(32),
         "PORTCULLIS_API_TOKENS": f"ci={secrets.token_hex(16)}",
+        "PORTCULLIS_SMTP_URL": f"smtp://127.0.0.1:{ports['mail']}",
+        "PORTCULLIS_MAIL_FROM": "portcullis@acme.example",
         "SAMPLE_WORLD": f"http://127.0.0.1:{ports['world']}",
         "PYTHONPATH": str(ROOT),
     }
@@ -122,10 +139,11 @@ async def running(
     run = Running(example=example, folder=folder, ports=ports)
     lay_out(example, folder, ports)
     run.environment = environment(folder, ports, socket_mode=socket_mode)
+    run.factors = {person: pyotp.random_base32(32) for person in ENROLLED}
     try:
-        await asyncio.gather(start_sandbox(run), enroll_some(run))
+        await asyncio.gather(start_sandbox(run), enroll_some(run), start_world(run))
         await start_bot(run)
-        await start_world(run)
+        await begin(run)
         await until_green(run)
         yield run
     finally:
@@ -154,7 +172,6 @@ async def enroll_some(run: Running) -> None:
     """Give some of the cast a pocket authenticator, by the command line that the host has. The others enrol in the
     story, by a page. One after the other: the first creates the database, and the last ends the bootstrap."""
     for person in ENROLLED:
-        run.factors[person] = pyotp.random_base32(32)
         await enroll(run, person)
 
 
@@ -180,12 +197,17 @@ async def start_bot(run: Running) -> None:
 
 
 async def start_world(run: Running) -> None:
-    """The sample world, and its story up to now."""
+    """The sample world, in which nothing has happened yet."""
     token = run.environment["PORTCULLIS_API_TOKENS"].partition("=")[2]
     extra = {"SAMPLE_TOKEN": token, "SAMPLE_FACTORS": json.dumps(run.factors)}
     module = f"examples.{run.example}.world"
-    arguments = ["-m", module, "--port", str(run.ports["world"]), "--bot", run.url("bot")]
+    arguments = ["-m", module, "--port", str(run.ports["world"]), "--mail", str(run.ports["mail"])]
+    arguments += ["--bot", run.url("bot")]
     await start(run, "world", arguments, run.url("world") + "/state", **extra)
+
+
+async def begin(run: Running) -> None:
+    """The sample world's story up to now, which its CI tells the bot."""
     async with aiohttp.ClientSession() as session, session.post(run.url("world") + "/begin") as answer:
         if answer.status != 200:
             raise DidNotStart(f"the sample world's story did not begin: {await answer.text()}")
@@ -260,6 +282,8 @@ async def demo(example: str, *, socket_mode: bool) -> int:
                 "  Then become Bo (top left) and press Approve; his code is in the Sample world.\n"
                 "  Or with a passkey of this browser: become Ada, type /deploy enroll, take the one-use code from the\n"
                 f"  Sample world, have Bo type /deploy confirm-factor ada, and {COOL_OFF} s later press Approve as Ada.\n\n"
+                "  Once it is live, break it in the Sample world (“answers 503”), become Cy and watch #incidents: Acknowledge,\n"
+                "  Roll back (Bo approves), then /env history, /oncall and the status page.\n\n"
                 f"  Logs: {run.folder}   Stop: Ctrl-C",
                 flush=True,
             )

@@ -36,9 +36,9 @@ class Tour:
         self.answered: Any = None  # what the newest command was answered at once
         self.browsers: dict[str, Visitor] = {}
         self.cool_until = 0.0  # by the event loop's time
-        self.refused = self.promised = (
-            ""  # the request that a gate refused, the build that was asked for last
-        )
+        self.incident: Message = {}  # its card in the channel
+        # The request that a gate refused, the build that was asked for last:
+        self.refused = self.promised = ""
 
     def step(self, title: str) -> None:
         """Begin a step."""
@@ -50,12 +50,14 @@ class Tour:
         plain = re.sub(r"[*`]", "", text.strip())
         print(textwrap.indent(plain, f"   {who} | "), flush=True)
 
-    async def command(self, user: str, who: str, text: str, channel: str = DEPLOYMENTS) -> str:
+    async def command(
+        self, user: str, who: str, text: str, channel: str = DEPLOYMENTS, *, slash: str = "/deploy"
+    ) -> str:
         """Type a command, show it and its immediate answer."""
-        print(f"   {who} > /deploy {text}")
-        delivered = await self.slack.command(user, text, channel=channel)
+        print(f"   {who} > {slash} {text}")
+        delivered = await self.slack.command(user, text, channel=channel, command=slash)
         if not delivered.acknowledged:
-            raise AssertionError(f"/deploy {text} was not acknowledged: {delivered}")
+            raise AssertionError(f"{slash} {text} was not acknowledged: {delivered}")
         self.answered = delivered.body
         answer = self.slack.text_of(delivered.body) if isinstance(delivered.body, dict) else ""
         if answer:
@@ -74,6 +76,17 @@ class Tour:
         need(text, "nothing was found")
         self.show(f"{who} (only visible to {who})", text)
         return text
+
+    async def paged(self, user: str, who: str, *words: str) -> str:
+        """Wait until the app said all `words` to `user` in their talk with it."""
+
+        async def find() -> str | None:
+            texts = [self.slack.text_of(m) for m in await self.slack.direct_messages(user)]
+            return next((t for t in reversed(texts) if all(w in t for w in words)), None)
+
+        text = await self.slack.wait_for(find, what=f"a direct message to {who} with {words}", timeout=30)
+        self.show(f"{who} (direct message)", text or "")
+        return text or ""
 
     async def message(
         self, channel: str, *words: str, thread_of: str | None = None, shown: bool = True
@@ -103,6 +116,15 @@ class Tour:
             session.post(self.run.url("world") + path, json=body) as answer,
         ):
             return await answer.json()
+
+    async def state(self) -> dict[str, Any]:
+        """What the page of the sample world shows."""
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(self.run.url("world") + "/state") as answer,
+        ):
+            found: dict[str, Any] = await answer.json()
+            return found
 
     async def press(self, user: str, who: str, button: str, message: Message, channel: str) -> Any:
         """Press a button of a message."""

@@ -12,7 +12,7 @@ from sandbox.authenticator import SoftAuthenticator
 
 _UNREAD: Final = frozenset({"head", "header", "svg", "details"})
 _LINES: Final = frozenset(
-    {"p", "h1", "h2", "li", "div", "label", "button", "input", "form", "section", "summary"}
+    {"p", "h1", "h2", "li", "div", "label", "button", "input", "form", "section", "summary", "br"}
 )
 _SIGNS: Final = frozenset({"✓", "✗"})
 

@@ -34,8 +34,8 @@ async def shot(page: Page, name: str, *, whole: bool = False) -> None:
     need(target.stat().st_size < LARGEST, f"{target.name} under {LARGEST} bytes")
 
 
-async def story(page: Page, tour: Tour) -> None:
-    """The journey, photographed where it is worth a look."""
+async def story(page: Page, tour: Tour) -> str:
+    """The journey, photographed where it is worth a look; gives the code that Bo used up."""
     await page.goto(tour.run.url("sandbox"))
     await tour.command(LIN, "Lin", "request catalogue bad5eed ticket=CHG-1206 Fix the banner")
     await tour.told(LIN, "Lin", "CVE-2026-1234")
@@ -43,22 +43,107 @@ async def story(page: Page, tour: Tour) -> None:
     await tour.command(LIN, "Lin", f"request catalogue b81e6f0 ticket=CHG-1207 {reason}")
     card = await tour.message(DEPLOYMENTS, "b81e6f0", "Approve")
     await shot(page, "sandbox")
-    await own_pages(page, tour, card)
+    used = await own_pages(page, tour, card)
     await tour.message(DEPLOYMENTS, "b81e6f0", "Live")
     await become(page, "Lin Wu")
     await shot(page, "live")
-    await tour.world("/health", {"health": "error"})
-    incident = await tour.message(INCIDENTS, "RED", f"<@{CY}>")
+    return used
+
+
+async def trouble(browser: Browser, page: Page, tour: Tour, used: str) -> None:
+    """An incident from the first reading to its post-mortem: its thread, its page to a person, and the status page."""
+    await tour.world("/fault", {"health": "error"})
+    card = await tour.message(INCIDENTS, "RED", f"<@{CY}>")
+    await tour.message(INCIDENTS, "Step 1 of 3", thread_of=card["ts"])
+    await words(page, tour)
     await become(page, "Cy Mora")
+    await page.set_viewport_size({"width": 1140, "height": 760})
     await page.get_by_text("incidents", exact=True).first.click()
+    await page.get_by_role("button", name=re.compile("repl(y|ies)")).last.click()
     await shot(page, "incident")
-    await tour.press(CY, "Cy", "Acknowledge", incident, INCIDENTS)
-    await page.goto(tour.run.url("world"))
-    await shot(page, "world")
+    await page.get_by_text("portcullis", exact=True).first.click()
+    await shot(page, "page")
+    await page.get_by_text("incidents", exact=True).first.click()
+    await page.get_by_role("button", name=re.compile("repl(y|ies)")).last.click()
+    await standing(browser, tour, "status", "Fix first: production")
+    await tour.press(LIN, "Lin", "Escalate", card, INCIDENTS)
+    await tour.message(INCIDENTS, "Step 2 of 3: told Ada", thread_of=card["ts"])
+    await shot(page, "incident-escalated")
+    await tour.press(CY, "Cy", "Acknowledge", card, INCIDENTS)
+    await tour.message(INCIDENTS, "Nobody else is paged", thread_of=card["ts"])
+    await shot(page, "incident-acknowledged")
+    await go_back(tour, await tour.message(INCIDENTS, "RED", "Cy has it"), used)
+    await tour.message(INCIDENTS, "Post-mortem of INC-1")
+    await page.get_by_role("button", name="Close Thread").click()
+    await become(page, "Vic Ehrlich")
+    await shot(page, "incident-resolved")
+    await page.get_by_role("button", name=re.compile("repl(y|ies)")).first.click()
+    await shot(page, "incident-timeline")
+    await page.get_by_role("button", name="Close Thread").click()
+    await write_it(tour)
+    await page.set_viewport_size({"width": 1000, "height": 960})
+    await shot(page, "postmortem")
 
 
-async def own_pages(slack: Page, tour: Tour, card: Message) -> None:
-    """Our own two pages, and what they say afterwards: a passkey is enrolled, and approves."""
+async def go_back(tour: Tour, card: Message, used: str) -> None:
+    """Cy asks for the version before, and Bo signs, with a code that he has not used yet."""
+    await tour.press(CY, "Cy", "Roll back", card, INCIDENTS)
+    await tour.modal(CY, "Cy", "Roll back")
+    await tour.slack.submit(CY, {"reason": "503 since it is live"})
+    asked = await tour.message(DEPLOYMENTS, "Roll back catalogue", "[ Approve ]")
+    await tour.browser("Bo").open(await tour.link_of_press(BO, "Bo", "Approve", asked, DEPLOYMENTS))
+    async with asyncio.timeout(40):
+        while tour.run.code("bo") == used:  # noqa: ASYNC110 -- time is all there is to wait for
+            await asyncio.sleep(0.5)
+    await tour.sign("Bo", "Approve with a code", code=tour.run.code("bo"))
+    await tour.message(INCIDENTS, "RESOLVED")
+
+
+async def write_it(tour: Tour) -> None:
+    """Cy writes the post-mortem, and it is published."""
+    draft = await tour.message(INCIDENTS, "Post-mortem of INC-1", "[ Write ]")
+    await tour.press(CY, "Cy", "Write", draft, INCIDENTS)
+    await tour.modal(CY, "Cy", "Post-mortem of INC-1")
+    whys = (
+        "The catalogue answered 503.",
+        "Its connections to the database were used up.",
+        "A retry opened a new one each time.",
+        "No test retries against a full pool.",
+        "Staging's database takes ten times as many connections as production's.",
+    )
+    written = {f"why-{n}": why for n, why in enumerate(whys, 1)}
+    written |= {
+        "summary": "A new version used up the connections of the database.",
+        "impact": "No catalogue.",
+    }
+    await tour.slack.submit(CY, written)
+    day = (SystemClock().now() + timedelta(days=9)).date().isoformat()
+    await tour.slack.command(
+        CY, f"actions add INC-1 ada {day} The same pool in staging", channel=INCIDENTS, command="/env"
+    )
+    draft = await tour.message(INCIDENTS, "Post-mortem of INC-1", "Nothing is missing")
+    await tour.press(CY, "Cy", "Publish", draft, INCIDENTS)
+    await tour.message(INCIDENTS, "What is done about it", "What happened")
+
+
+async def duty(page: Page, tour: Tour) -> None:
+    """Who is on call, an override of it, and the hand-off that follows."""
+    for text in ("handoff db-2 is slow since noon", "override primary bo until 4h Dentist"):
+        await tour.slack.command(CY, text, channel=GENERAL, command="/oncall")
+    await tour.paged(BO, "Bo", "You are on call in primary", "db-2 is slow")
+    await tour.slack.command(LIN, "who", channel=GENERAL, command="/oncall")
+    await page.set_viewport_size({"width": 1000, "height": 560})
+    await become(page, "Lin Wu")
+    await page.get_by_text("general", exact=True).first.click()
+    await shot(page, "oncall")
+    await become(page, "Bo Rask")
+    await page.get_by_text("portcullis", exact=True).first.click()
+    await shot(page, "handoff")
+
+
+async def own_pages(slack: Page, tour: Tour, card: Message) -> str:
+    """Our own two pages, and what they say afterwards: a passkey is enrolled, and approves. Gives the
+    code by which Bo confirmed it."""
     if slack.context.browser is None:
         raise AssertionError("a page without a browser")
     page = await slack.context.browser.new_page(viewport={"width": 760, "height": 620})
@@ -73,7 +158,8 @@ async def own_pages(slack: Page, tour: Tour, card: Message) -> None:
     await page.get_by_role("button", name="Make a passkey").click()
     await page.get_by_role("heading", name="Enrolled").wait_for()
     await tour.browser("Bo").open(await tour.link_of_command(BO, "Bo", "confirm-factor ada"))
-    await tour.sign("Bo", "Confirm with a code", code=tour.run.code("bo"))
+    used = tour.run.code("bo")
+    await tour.sign("Bo", "Confirm with a code", code=used)
     await asyncio.sleep(COOL_OFF)
     link = await tour.link_of_press(ADA, "Ada", "Approve", card, DEPLOYMENTS)
     await become(slack, "Ada Lopez")
@@ -85,6 +171,7 @@ async def own_pages(slack: Page, tour: Tour, card: Message) -> None:
     await page.set_viewport_size({"width": 760, "height": 320})
     await shot(page, "recorded")
     await page.close()
+    return used
 
 
 async def hold_a_passkey(page: Page) -> None:
@@ -138,6 +225,45 @@ async def week(browser: Browser, tour: Tour) -> None:
         await page.close()
 
 
+async def standing(browser: Browser, tour: Tour, name: str, headline: str) -> None:
+    """How everything stands, on the status page: by day, by night, and on a phone."""
+    for suffix, width, scheme in (("", 1100, "light"), ("-dark", 1100, "dark"), ("-phone", 390, "light")):
+        made = await browser.new_context(viewport={"width": width, "height": 860}, color_scheme=scheme)
+        page = await made.new_page()
+        await page.goto(tour.run.url("bot") + "/status")
+        await page.get_by_text(headline).first.wait_for()
+        await shot(page, name + suffix, whole=True)
+        await made.close()
+
+
+async def nobody_knows(browser: Browser, tour: Tour) -> None:
+    """A status file that is half written says nothing, and that is what is shown."""
+    (tour.run.folder / "deployment" / "status" / "staging.status").write_text("GRE")
+    await until(tour, "staging is UNKNOWN", "staging", "UNKNOWN")
+    await standing(browser, tour, "status-unknown", "staging")
+
+
+async def until(tour: Tour, what: str, environment: str, colour: str) -> None:
+    """Wait until the bot says that an environment has a colour."""
+    visitor = tour.browser("Anybody")
+    wanted = f'"name":"{environment}"'
+
+    async def so() -> bool:
+        said = "".join((await visitor.open(tour.run.origin + "/status.json")).split())
+        return f'"status":"{colour}"' in said.partition(wanted)[2].partition('"incidents"')[0]
+
+    await tour.slack.wait_for(so, what=what, timeout=30)
+
+
+async def words(page: Page, tour: Tour) -> None:
+    """The same in Slack: `/env`."""
+    for text in ("", "next", "history"):
+        await tour.slack.command(LIN, text, channel=GENERAL, command="/env")
+    await become(page, "Lin Wu")
+    await page.get_by_text("general", exact=True).first.click()
+    await shot(page, "env")
+
+
 async def become(page: Page, name: str) -> None:
     """Switch the persona."""
     await page.locator(".persona summary").click()
@@ -157,7 +283,14 @@ async def main() -> int:
         page = await browser.new_page(viewport={"width": 1280, "height": 860})
         tour = Tour(run, slack)
         try:
-            await story(page, tour)
+            await standing(browser, tour, "status-green", "All environments are GREEN")
+            used = await story(page, tour)
+            await trouble(browser, page, tour, used)
+            await duty(page, tour)
+            await nobody_knows(browser, tour)
+            await page.set_viewport_size({"width": 1100, "height": 860})
+            await page.goto(tour.run.url("world"))
+            await shot(page, "world", whole=True)
             await week(browser, tour)
         finally:
             await page.screenshot(path=folder / "last.png")

@@ -14,9 +14,10 @@ from bot.settings import Settings
 from examples.demo import COOL_OFF, ENROLLED, DidNotStart, Running, environment, lay_out
 from examples.journey import ONE_USE
 from examples.readiness.world import World, build_app
+from examples.tour_incident import FAIL_AFTER
 
 NOW = datetime(2026, 11, 10, 15, 0, tzinfo=UTC)
-PORTS = {"sandbox": 1, "world": 2, "bot": 3}
+PORTS = {"sandbox": 1, "world": 2, "bot": 3, "mail": 4}
 
 
 def test_the_demos_policy_takes_passkeys_confirmed_by_somebody(tmp_path: Path) -> None:
@@ -34,6 +35,25 @@ def test_of_those_enrolled_at_first_only_the_last_confirms_others(tmp_path: Path
     *before, last = ENROLLED
     assert not any(is_administrator(policy, p, NOW) for p in before)
     assert is_administrator(policy, last, NOW)
+
+
+def test_in_the_demo_whoever_is_on_call_may_go_back_and_red_is_seconds_away(tmp_path: Path) -> None:
+    lay_out("readiness", tmp_path / "demo", PORTS)
+    policy = load_policy(tmp_path / "demo" / "policy.yaml")
+    production = policy.environments["production"]
+    assert production.rollback is not None
+    assert "on-call-sre" in production.rollback.seats[0].role
+    (api,) = production.monitors
+    assert (api.every, api.fail_after) == (timedelta(seconds=1), FAIL_AFTER)
+    assert [len(step.notify) for step in policy.escalation] == [1, 2, 1]
+
+
+def test_the_demo_sends_its_mail_to_the_sample_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in environment(tmp_path, PORTS, socket_mode=False).items():
+        monkeypatch.setenv(name, value)
+    url = Settings(_env_file=None).smtp_url
+    assert url is not None
+    assert url.get_secret_value() == "smtp://127.0.0.1:4"
 
 
 def test_its_pages_stand_where_a_browser_gives_passkeys(
