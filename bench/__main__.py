@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench import approval, calendar
+from bench import approval, calendar, monitors, status_page
 from bench.cores import two_cores
 from bench.figures import Figure, table
 from bench.processes import Failed, server
@@ -16,9 +16,11 @@ from bench.slash_command import Plan, latency, throughput
 from bench.starting import help_time, ready_time
 
 RESULTS = Path(__file__).with_name("results.json")
-CALENDAR = "calendar"
-OF_THE_BOT = ("deploy-request-throughput", "deploy-request-latency", "approval", "help", "ready")
-NAMES = (*OF_THE_BOT, CALENDAR)
+CALENDAR, MONITORS = "calendar", "monitors"
+OF_THE_BOT = (
+    "deploy-request-throughput", "deploy-request-latency", "approval", "help", "ready", "status-page",
+)  # fmt: skip
+NAMES = (*OF_THE_BOT, CALENDAR, MONITORS)
 
 
 def measured(options: argparse.Namespace, folder: Path) -> tuple[list[Figure], list[str]]:
@@ -29,6 +31,9 @@ def measured(options: argparse.Namespace, folder: Path) -> tuple[list[Figure], l
         print(f"measuring {CALENDAR} …", file=sys.stderr, flush=True)
         seconds = 0.5 if options.quick else 2.0
         figures += calendar.figures(calendar.Plan(folder, options.rounds, seconds))
+    if MONITORS in wanted:
+        print(f"measuring {MONITORS} …", file=sys.stderr, flush=True)
+        figures += monitors.figures(monitors.Plan(folder, options.rounds, 1.0 if options.quick else 4.0))
     return figures, remarks
 
 
@@ -56,6 +61,9 @@ def of_the_bot(
             OF_THE_BOT[2]: lambda: approval.figures(approvals),
             OF_THE_BOT[3]: lambda: [help_time(folder, 20 if options.quick else 40)],
             OF_THE_BOT[4]: lambda: [ready_time(folder, plan.product, max(plan.rounds, 7))],
+            OF_THE_BOT[5]: lambda: status_page.figures(
+                folder, plan.product, plan.rounds, plan.latency_seconds
+            ),
         }
         figures: list[Figure] = []
         for name in wanted:
