@@ -96,6 +96,7 @@ class Turn:
             self.changed()
 
     async def _leave(self) -> None:
+        self._until, self._was_mine, self._told = float("-inf"), False, None
         try:  # also where it stood by: a look that was cut off may just have taken it
             await give_up(self._ledger, self._me)
         except Exception:
