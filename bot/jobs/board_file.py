@@ -9,7 +9,7 @@ import structlog
 
 from bot.domain.board import Board
 from bot.flows.board import board
-from bot.jobs.work import Pulse, rest
+from bot.jobs.work import Pulse, look_again_and_again
 from bot.policy import Policy
 from bot.ports import Ledger, PolicyInForce
 
@@ -38,14 +38,9 @@ class BoardFile:
 
     async def run(self) -> None:
         """Write again and again until cancelled."""
-        while True:
-            self.changed.clear()
-            try:
-                await self.write()
-            except Exception:
-                self.pulse.failed += 1
-                log.exception("board-file.failed")
-            await rest(self.pulse, WRITE_EVERY, self.changed)
+        await look_again_and_again(
+            self.write, self.pulse, WRITE_EVERY, self.changed, failed="board-file.failed"
+        )
 
     async def write(self) -> bool:
         """Write the file where it would change; whether it was. Raises OSError, and what the ledger raises."""

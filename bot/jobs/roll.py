@@ -9,7 +9,7 @@ import structlog
 from bot.domain.calendar import Calendar
 from bot.flows.living_calendar import living, recall
 from bot.flows.request import LATEST_START
-from bot.jobs.work import Pulse, rest
+from bot.jobs.work import Pulse, look_again_and_again
 from bot.ports import Ledger, PolicyInForce
 
 log = structlog.get_logger(__name__)
@@ -34,14 +34,7 @@ class Roll:
 
     async def run(self) -> None:
         """Look again and again until cancelled."""
-        while True:
-            self.changed.clear()
-            try:
-                await self.look()
-            except Exception:
-                self.pulse.failed += 1
-                log.exception("roll.failed")
-            await rest(self.pulse, LOOK_AGAIN, self.changed)
+        await look_again_and_again(self.look, self.pulse, LOOK_AGAIN, self.changed, failed="roll.failed")
 
     async def look(self) -> bool:
         """Compile what is not compiled yet; whether there was anything. Raises what the ledger raises."""

@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 
 from bot.flows.status_files import Gist, StatusFile, gists, status_files, written
-from bot.jobs.work import Pulse, rest
+from bot.jobs.work import Pulse, look_again_and_again
 from bot.policy import Policy
 from bot.ports import Ledger, PolicyInForce
 
@@ -55,14 +55,9 @@ class StatusFiles:
 
     async def run(self) -> None:
         """Look again and again until cancelled."""
-        while True:
-            self.changed.clear()
-            try:
-                await self.look()
-            except Exception:
-                self.pulse.failed += 1
-                log.exception("status-files.failed")
-            await rest(self.pulse, LOOK_AGAIN, self.changed)
+        await look_again_and_again(
+            self.look, self.pulse, LOOK_AGAIN, self.changed, failed="status-files.failed"
+        )
 
     async def look(self) -> int:
         """Write what is new or due; how many files. Raises what the ledger raises."""

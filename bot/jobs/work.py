@@ -54,6 +54,26 @@ async def rest(pulse: Pulse, seconds: float | None, bell: asyncio.Event) -> None
                 await bell.wait()
 
 
+async def look_again_and_again(
+    look: Callable[[], Awaitable[object]],
+    pulse: Pulse,
+    seconds: float,
+    changed: asyncio.Event,
+    *,
+    failed: str,
+) -> None:
+    """Look at once, after so long and whenever it changed, until cancelled. A look that raises is counted, logged as
+    `failed`, and made again."""
+    while True:
+        changed.clear()
+        try:
+            await look()
+        except Exception:
+            pulse.failed += 1
+            log.exception(failed)
+        await rest(pulse, seconds, changed)
+
+
 class Worker(Generic[T]):
     """Claims owed items and gives each to `work`: one at a time in a lane, at most AT_ONCE lanes at once.
 
