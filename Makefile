@@ -1,6 +1,7 @@
 # Everything a newcomer or CI calls. Each target stands for itself; `make setup` is their shared first step.
 PYTHON ?= python3
 EXAMPLE ?= readiness
+WORKERS ?= 3
 VENV := .venv/bin
 
 .PHONY: setup demo tour test check bench lock docs clean
@@ -22,7 +23,7 @@ tour: setup
 
 test: setup
 	scripts/test-tools.sh
-	$(VENV)/python -m pytest $(ARGS)
+	$(VENV)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: setup
 	$(VENV)/ruff check .

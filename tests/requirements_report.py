@@ -4,6 +4,7 @@ docs/requirements.md from that and tests/requirements.toml."""
 import tomllib
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,12 +34,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 CARRIERS: pytest.StashKey[dict[str, set[str]]] = pytest.StashKey()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Where several processes run the tests, each has collected all of them: the one that writes the page has not."""
+    told: dict[str, list[str]] = getattr(node, "workeroutput", {}).get("carriers", {})
+    if told:
+        node.config.stash[CARRIERS] = {requirement: set(tests) for requirement, tests in told.items()}
+
+
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Write the page after a green run of everything."""
     config = session.config
+    if hasattr(config, "workerinput"):
+        carried = config.stash.get(CARRIERS, {})
+        config.workeroutput["carriers"] = {requirement: [*tests] for requirement, tests in carried.items()}
+        return
     narrowed = config.option.keyword or config.option.markexpr or getattr(config.option, "lf", False)
     everything = [str(a) for a in config.args] in (["tests"], [str(ROOT / "tests")])
-    if exitstatus == 0 and everything and not narrowed and not hasattr(config, "workerinput"):
+    if exitstatus == 0 and everything and not narrowed:
         PAGE.write_text(page(declared(), config.stash[CARRIERS]), encoding="utf-8")
 
 

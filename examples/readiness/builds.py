@@ -3,7 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -43,9 +43,8 @@ class Build:
         """`sha256:` and the hash of the manifest."""
         return "sha256:" + hashlib.sha256(self.manifest).hexdigest()
 
-    def statements(self) -> list[dict[str, Any]]:
-        """What CI, the scanner and staging say of it, as evidence for the bot."""
-        now = datetime.now(UTC)
+    def statements(self, now: datetime) -> list[dict[str, Any]]:
+        """What CI, the scanner and staging say of it by now, as evidence for the bot."""
         staged = now - self.soaked
         about = {"service": self.service, "artifact": self.tag, "digest": self.digest}
         counts = {"critical": self.critical, "high": 0, "medium": 2, "low": 5}

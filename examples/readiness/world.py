@@ -8,6 +8,7 @@ import os
 import secrets
 import sys
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,6 +28,10 @@ MOST_READINGS: Final = 300
 MOST_LETTERS: Final = 5
 
 
+def _system_time() -> datetime:
+    return datetime.now(UTC)
+
+
 @dataclass(slots=True)
 class World:
     """What runs where, how the service feels, and how to reach the bot."""
@@ -43,6 +48,8 @@ class World:
     """Each answer of /health: when, and how production felt."""
     mail: MailServer = field(default_factory=MailServer)
     said: list[str] = field(default_factory=list)
+    now: Callable[[], datetime] = _system_time
+    """What its clocks show: a scenario that puts the bot's forward puts these forward too."""
 
     @property
     def feels(self) -> str:
@@ -52,7 +59,7 @@ class World:
 
     def note(self, text: str) -> None:
         """Remember what happened, for the page."""
-        self.said.insert(0, f"{datetime.now(UTC):%H:%M:%S} {text}")
+        self.said.insert(0, f"{self.now():%H:%M:%S} {text}")
         del self.said[12:]
 
 
@@ -61,7 +68,8 @@ WORLD: web.AppKey[World] = web.AppKey("world", World)
 
 async def get_health(request: web.Request) -> web.Response:
     """The service's health, by contract D3, unless it is garbled."""
-    world, now = request.app[WORLD], datetime.now(UTC).isoformat()
+    world = request.app[WORLD]
+    now = world.now().isoformat()
     feels = world.feels
     world.readings.append((now, feels))
     if feels == "garbled":
@@ -161,7 +169,7 @@ async def publish(world: World, build: Build) -> None:
     """Push the image and post what CI says of it."""
     world.shelf.put(build)
     async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {world.token}"}) as session:
-        for statement in build.statements():
+        for statement in build.statements(world.now()):
             async with session.post(world.bot + "/api/v1/evidence", json=statement) as answer:
                 if answer.status not in (200, 201):
                     raise RuntimeError(f"evidence refused: {answer.status} {await answer.text()}")
@@ -173,7 +181,7 @@ async def begin(world: World) -> None:
     for build in FIRST:
         await publish(world, build)
         world.running[build.service, "production"] = build.digest
-        at = datetime.now(UTC) - build.soaked + timedelta(hours=2)
+        at = world.now() - build.soaked + timedelta(hours=2)
         statement = {
             "kind": "deployment",
             "service": build.service,
@@ -201,7 +209,7 @@ async def post_begin(request: web.Request) -> web.Response:
 async def get_state(request: web.Request) -> web.Response:
     """Everything the page shows, with the codes that the pocket authenticators show now."""
     world = request.app[WORLD]
-    now = datetime.now(UTC)
+    now = world.now()
     codes = {person: pyotp.TOTP(secret).at(now) for person, secret in world.factors.items()}
     builds = []
     for (service, tag), build in world.shelf.builds.items():

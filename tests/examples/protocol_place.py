@@ -263,7 +263,7 @@ class ProtocolStage(Stage):
             for tag, soaked in ((OLD, timedelta(days=9)), (NEW, timedelta(hours=3))):
                 build = Build(service=service, tag=tag, soaked=soaked)
                 self.world.shelf.put(build)
-                for statement in build.statements():
+                for statement in build.statements(datetime.now(UTC)):
                     if "environment" not in statement:  # the document knows no staging
                         await self._stated(statement)
             at = (datetime.now(UTC) - timedelta(days=8)).isoformat()

@@ -24,12 +24,12 @@ from pydantic import SecretStr
 from ruamel.yaml import YAML
 from sqlalchemy import func, select
 
-from bot.adapters.clock import SystemClock
 from bot.adapters.seal import KeySeal
 from bot.adapters.totp import Totp
 from bot.domain.audit import Entry
 from bot.domain.change_request import ChangeRequest, RequestState
 from bot.domain.environment import Colour, Reading
+from bot.flows.colours import stale_after
 from bot.flows.enroll import enroll_totp
 from bot.flows.observe import Watched, observe
 from bot.flows.reload_policy import load_policy
@@ -49,55 +49,10 @@ from storage.ledger import Ledger
 from storage.owed import DeliveryTable
 from storage.verification import verify
 from tests.scenarios.hands import EVE, Hands
+from tests.scenarios.props import DEPLOYER, EXAMPLE, ROOT, ShiftedClock, policy_text
 
 T = TypeVar("T")
-ROOT = Path(__file__).resolve().parents[2]
-EXAMPLE = ROOT / "examples" / "readiness"
 GOOD, BAD = "b81e6f0", "bad5eed"  # builds of the sample world's catalogue
-
-# The platform's own programs: every call stands in `calls`. `hold` makes a start wait, `fail` makes it fail, and
-# `forgetful` makes the status say that it does not know.
-DEPLOYER = """#!/bin/sh
-echo "$1 $2 $3 $4" >> calls
-if [ "$1" = start ]; then
-  while [ -e hold ]; do sleep 0.05; done
-  [ -e fail ] && exit 3
-  echo "$4" > "running-$2-$3"
-  exit 0
-fi
-[ -e forgetful ] && exit 2
-[ "$(cat "running-$2-$3" 2>/dev/null)" = "$4" ]
-"""
-
-
-@dataclass
-class ShiftedClock:
-    """The system's clock, put forward by hand: codes that only the next half minute has need no waiting."""
-
-    ahead: timedelta = timedelta(0)
-
-    def now(self) -> datetime:
-        return SystemClock().now() + self.ahead
-
-    def advance(self, by: timedelta) -> None:
-        self.ahead += by
-
-
-def policy_text(world: str, *edits: tuple[str, str]) -> str:
-    """The example's policy, its world where it runs now, read every second; each edit has to find its place."""
-    text = (EXAMPLE / "policy.yaml").read_text(encoding="utf-8")
-    usual = (
-        ("127.0.0.1:8071", world.removeprefix("http://")),
-        ("python3, deploy.py", "sh, deployer.sh"),
-        ("every: 2s", "every: 1s"),
-        ("every: 5s, stale", "every: 1s, fail_after: 1, pass_after: 1, stale"),
-        ("fail_after: 3", "fail_after: 2"),
-        ("pass_after: 2", "pass_after: 1"),
-    )
-    for old, new in (*usual, *edits):
-        assert old in text, f"the example's policy has no {old!r} any more"
-        text = text.replace(old, new)
-    return text
 
 
 @dataclass
@@ -130,7 +85,7 @@ class Stage(Hands):
         token = secrets.token_hex(16)
         self._make_secrets(token)
         self.registry_open.set()
-        self.world = World(bot="", token=token, factors={})
+        self.world = World(bot="", token=token, factors={}, now=self.clock.now)
         self.world_url = await self._serve_world()
         (self.folder / "deployer.sh").write_text(DEPLOYER, encoding="utf-8")
         (self.folder / "policy.yaml").write_text(policy_text(self.world_url, *edits), encoding="utf-8")
@@ -214,9 +169,28 @@ class Stage(Hands):
                     await observe(self.ledger, policy, name, monitor, reading, Watched())
 
     async def advance(self, by: timedelta) -> None:
-        """Put the clock forward, with monitors that have gone on reading meanwhile."""
+        """Put the clock forward, with monitors that have gone on reading meanwhile. What the bot read before is older
+        now than a reading may be: it has to be in the ledger before anything is judged by what was read since."""
         self.clock.advance(by)
         await self.see_green()
+        since = self.clock.now()
+        async with asyncio.timeout(30):
+            while self.bot is not None and not await self._read_since(since, by):
+                await asyncio.sleep(0.02)
+
+    async def _read_since(self, instant: datetime, ahead: timedelta) -> bool:
+        """Whether every monitor was read whose readings of before are too old by now."""
+        environments = self.policy().environments
+        read = {
+            e: {m.name for m in about.monitors if m.every and stale_after(m) <= ahead}
+            for e, about in environments.items()
+        }
+        held = await self.ledger.read(lambda tx: tx.environments.monitors())
+        return all(
+            each.read_at is not None and each.read_at > instant
+            for each in held
+            if each.name in read.get(each.environment, ())
+        )
 
     async def close(self) -> None:
         """Stop everything."""

@@ -1,6 +1,7 @@
 """What people see of the state of everything, in the browser and in Slack, while the bot runs for real."""
 
 import asyncio
+from datetime import timedelta
 
 import aiohttp
 import pytest
@@ -43,6 +44,21 @@ async def test_red_is_on_the_page_and_in_slack_and_so_is_that_it_is_over(stage: 
     await shows(stage, "All environments are GREEN", "over after")
     assert "All environments are GREEN" in await stage.deploy(LIN, "next", command="/env")
     assert "1 incident" in await stage.deploy(LIN, "history", command="/env")
+
+
+async def test_what_the_sample_world_says_is_believed_after_its_clock_went_forward_with_the_bots(
+    stage: Stage,
+) -> None:
+    await shows(stage, "All environments are GREEN")
+    await stage.advance(timedelta(hours=1))
+    read = len(stage.world.readings)
+
+    async def read_since() -> bool:
+        return len(stage.world.readings) >= read + 4
+
+    await stage.wait(read_since, what="four answers of production", timeout=30)
+    await stage.quiet()
+    await shows(stage, "All environments are GREEN")
 
 
 UNSAID = ("status_page: {readers: public}", "# status_page: {readers: public}")

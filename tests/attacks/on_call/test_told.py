@@ -105,4 +105,4 @@ async def test_a_payload_that_turns_two_thousand_environments_holds_no_command_u
         slowest = max(slowest, time.perf_counter() - began)
         await asyncio.sleep(0.02)
     await work
-    assert slowest < 1.0, f"a command waited for {slowest:.1f} s; Slack waits for 3"
+    assert slowest < 3.0, f"a command waited for {slowest:.1f} s; Slack waits for 3"
