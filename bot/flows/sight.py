@@ -1,12 +1,14 @@
-"""The watch is blind: told at once in the channel, paged once it lasts; what its probes tell meanwhile is about
-ourselves."""
+"""The watch is blind: told at once in the channel, paged once it lasts or comes again and again; what its probes tell
+meanwhile is about ourselves."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from pydantic import JsonValue
 
 from bot.domain.audit import Fact
+from bot.domain.blindness import LASTS, Spell, blind_for, kept, pages_at
 from bot.domain.incident import Cause
 from bot.domain.owed import Timer
 from bot.flows import owing
@@ -20,8 +22,6 @@ TIMER: Final = "blind"
 """The kind of the timer that looks whether it lasts; its subject is SUBJECT."""
 QUIET: Final = timedelta(minutes=10)
 """A network that comes and goes is told of no more often than this; the record has every turn."""
-LASTS: Final = timedelta(minutes=5)
-"""Blindness of this age pages people: whatever is RED meanwhile, nobody would hear of it."""
 LOOK_AGAIN: Final = timedelta(minutes=1)
 """After a start the watch has so long to see for itself, before it is believed to be as blind as it was."""
 _NONE: Final = timedelta(0)
@@ -41,13 +41,13 @@ async def blinded(ledger: Ledger, policy: Policy, *, references: int, probes: in
         facts: dict[str, JsonValue] = {"references": references, "probes": probes, "at": now}
         if not place.get("blind"):
             tx.trail.record(Fact(type=f"watch.{code}", facts=facts), subject=SUBJECT)
-            _look_at(tx, tx.now + LASTS)
+            _look_at(tx, pages_at(tx.now, _earlier(place), tx.now))
         quiet = _told_lately(place, tx.now)
-        since = place.get("since") if place.get("blind") else now
+        same = place if place.get("blind") else {"blind": True, "since": now, **_spells(_earlier(place))}
         told_at = place.get("told_at") if quiet else now
-        tx.put_place(SUBJECT, SIGHT, {"blind": True, "since": since, "told": not quiet, "told_at": told_at})
+        tx.put_place(SUBJECT, SIGHT, {**same, "told": not quiet, "told_at": told_at})
         if not quiet:
-            _tell(tx, policy, code, {**facts, "since": since})
+            _tell(tx, policy, code, {**facts, "since": same.get("since")})
         return not quiet
 
     return await ledger.write(step)
@@ -69,7 +69,11 @@ async def sees(ledger: Ledger, policy: Policy, *, because: str | None = None) ->
             "because": because,
         }
         tx.trail.record(Fact(type="watch.sees", facts=facts), subject=SUBJECT)
-        tx.put_place(SUBJECT, SIGHT, {"blind": False, "told_at": place.get("told_at")})
+        since = blind_since(tx)
+        # What was paged for is over with its page: only what nobody was woken for adds up.
+        ended = () if since is None else ((since, tx.now),)
+        spells = () if place.get("paged") else kept((*_earlier(place), *ended), tx.now)
+        tx.put_place(SUBJECT, SIGHT, {**_spells(spells), "blind": False, "told_at": place.get("told_at")})
         tx.unschedule(TIMER, SUBJECT)
         if place.get("told"):
             _tell(tx, policy, "sees", facts)
@@ -81,8 +85,8 @@ async def sees(ledger: Ledger, policy: Policy, *, because: str | None = None) ->
 
 
 async def page_if_blind(ledger: Ledger, policy: Policy) -> None:
-    """Blindness that lasts is an incident of the environment that comes first: paged like any other, once, until
-    somebody has it or the watch sees. Called by the timer."""
+    """Blindness that lasts, or comes to as much within an hour, is an incident of the environment that comes first:
+    paged like any other, once, until somebody has it or the watch sees. Called by the timer."""
 
     def step(tx: Transaction) -> None:
         since = blind_since(tx)
@@ -91,9 +95,11 @@ async def page_if_blind(ledger: Ledger, policy: Policy) -> None:
         if since > tx.now:  # by a clock that was wrong: it is counted from now
             since = tx.now
             tx.put_place(SUBJECT, SIGHT, {**(tx.place(SUBJECT, SIGHT) or {}), "since": since.isoformat()})
-        if tx.now - since < LASTS:
-            _look_at(tx, since + LASTS)
+        earlier = _earlier(tx.place(SUBJECT, SIGHT))
+        if blind_for(since, earlier, tx.now) < LASTS:
+            _look_at(tx, pages_at(since, earlier, tx.now))
             return
+        tx.put_place(SUBJECT, SIGHT, {**(tx.place(SUBJECT, SIGHT) or {}), "paged": True})
         first = _first(policy)
         if first is not None:
             open_incident(tx, policy, first, cause=Cause.BLINDNESS)
@@ -117,6 +123,19 @@ def blind_since(tx: Transaction) -> datetime | None:
     place = tx.place(SUBJECT, SIGHT)
     since = None if place is None or place.get("blind") is not True else place.get("since")
     return datetime.fromisoformat(since) if isinstance(since, str) else None
+
+
+def _earlier(place: Place | None) -> tuple[Spell, ...]:
+    spells = (place or {}).get("spells")
+    told = [spell for spell in spells if isinstance(spell, list)] if isinstance(spells, list) else []
+    return tuple(
+        (datetime.fromisoformat(str(start)), datetime.fromisoformat(str(end))) for start, end in told
+    )
+
+
+def _spells(spells: Sequence[Spell]) -> dict[str, JsonValue]:
+    """As they stand in the place of the watch; nothing where there is none."""
+    return {"spells": [[start.isoformat(), end.isoformat()] for start, end in spells]} if spells else {}
 
 
 def _look_at(tx: Transaction, due_at: datetime) -> None:

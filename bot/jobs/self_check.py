@@ -10,11 +10,12 @@ from typing import Any
 
 import structlog
 
+from bot.domain.blindness import LASTS
 from bot.domain.feed import FeedStatus
 from bot.domain.health import Health
 from bot.flows.inquire import environments
 from bot.flows.living_calendar import status_of
-from bot.flows.sight import LASTS, blind_since
+from bot.flows.sight import blind_since
 from bot.flows.unreached import Unreached, unreached
 from bot.jobs.metrics import Metrics
 from bot.jobs.work import Pulse

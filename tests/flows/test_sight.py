@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import pytest
 
+from bot.domain.blindness import LASTS
 from bot.domain.environment import Colour
 from bot.domain.incident import Cause
 from bot.flows.answer_incident import resolve
-from bot.flows.sight import LASTS, LOOK_AGAIN, QUIET, TIMER, blinded, look_again, sees
+from bot.flows.sight import LOOK_AGAIN, QUIET, TIMER, blinded, look_again, sees
 from bot.policy import PolicyError
 from tests.flows.paging_world import Post
 from tests.flows.world import DAY, HOUR, MINUTE, World
@@ -100,10 +101,41 @@ async def test_blindness_that_ended_in_time_pages_nobody(world: World) -> None:
     await world.pass_time(LASTS - MINUTE)
     await sees(world.ledger, world.policy)
     assert (TIMER, "watch") not in world.timers_set()
+    await world.pass_time(HOUR)
+    await blind(world)
+    await world.pass_time(LASTS - MINUTE)
+    assert await world.incidents() == []
+
+
+async def test_many_short_spells_within_an_hour_page_as_a_long_one_does(world: World) -> None:
+    post, spells = Post(world), 0
+    while not await world.incidents():
+        await blind(world)
+        await world.pass_time(MINUTE / 2)
+        spells += 1
+        if not await world.incidents():
+            await sees(world.ledger, world.policy)
+            await world.pass_time(MINUTE)
+    assert spells == LASTS / (MINUTE / 2)
+    assert await post.deliver() == ["slack:user:U03CY"]
+
+
+@pytest.mark.parametrize("resolved", [False, True])
+async def test_what_was_paged_for_once_does_not_count_towards_the_next_page(
+    world: World, resolved: bool
+) -> None:
+    await blind(world)
+    await world.pass_time(LASTS)
+    if resolved:
+        await resolve(world.ledger, world.policy, world.asker("cy"), "INC-1")
+    await world.pass_time(HOUR / 2)
+    await sees(world.ledger, world.policy)
     await world.pass_time(MINUTE)
     await blind(world)
     await world.pass_time(LASTS - MINUTE)
     assert await world.incidents() == []
+    await world.pass_time(MINUTE)
+    assert [i.cause for i in await world.incidents()] == [Cause.BLINDNESS]
 
 
 async def test_what_a_person_resolved_is_not_paged_again_while_it_lasts(world: World) -> None:
