@@ -12,7 +12,7 @@ from bot.domain.owed import Delivery
 from bot.domain.page import WayState
 from bot.flows import owing
 from bot.flows.asking import channel_lane
-from bot.flows.together import ACKNOWLEDGED, RESOLVED
+from bot.flows.together import ACKNOWLEDGED, MUTED, RESOLVED
 from bot.policy import Policy
 from bot.ports import Transaction
 
@@ -74,7 +74,7 @@ def _say(tx: Transaction, policy: Policy, kind: str, subject: str, said: dict[st
 
 def tell_outside(tx: Transaction, before: Incident, code: str, person: str | None = None) -> None:
     """Whoever was paged outside Slack, for the incident or for the one whose pages tell of it as well, hears that it is
-    acknowledged or resolved; whoever sends that asks first whether it is true (`together.standing`): of a group it
+    acknowledged, muted or resolved; whoever sends that asks first whether it is true (`together.standing`): of a group it
     is when the last one is answered. `before` is the incident as it stood in its group.
 
     Where the last one that waits is over, or goes its own way, the others may all be somebody's already.
@@ -119,7 +119,7 @@ def leave_groups(tx: Transaction, groups: Iterable[str | None]) -> None:
     """Some of these groups have pages of their own from now on, or none: what is left of a group may be answered."""
     for group in dict.fromkeys(groups):
         if group is not None:
-            for code in (ACKNOWLEDGED, RESOLVED):
+            for code in (ACKNOWLEDGED, MUTED, RESOLVED):
                 _tell(tx, group, code, None)
 
 

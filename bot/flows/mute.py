@@ -5,7 +5,8 @@ from dataclasses import replace
 from bot.domain.audit import Fact
 from bot.domain.incident import Cause, Incident, IncidentState
 from bot.flows.escalate import start, stop
-from bot.flows.incident_news import card, leave_groups, note, update_pages
+from bot.flows.incident_news import card, leave_groups, note, tell_outside
+from bot.flows.together import MUTED
 from bot.policy import Policy
 from bot.ports import Transaction
 
@@ -42,7 +43,7 @@ def mute_after(tx: Transaction, policy: Policy, incident: Incident) -> None:
             muted = replace(other, muted_by=incident.environment, group=other.group if other.leads else None)
             tx.incidents.put(muted, Fact(type="incident.muted", facts={"by": incident.environment}))
             stop(tx, policy, muted)
-            update_pages(tx, muted.id)
+            tell_outside(tx, other, MUTED)
             note(tx, policy, muted, "muted", by=incident.environment)
             card(tx, policy, muted)
     leave_groups(tx, groups)

@@ -18,6 +18,7 @@ from bot.ports import Place, Transaction
 WINDOW: Final = timedelta(minutes=1)
 ACKNOWLEDGED: Final = "acknowledged"
 RESOLVED: Final = "resolved"
+MUTED: Final = "muted"
 MOST_CARDS: Final = 5
 """So many incidents a minute have a card of their own; the others share one message."""
 AT_ONCE_AGAIN: Final = timedelta(minutes=10)
@@ -49,7 +50,8 @@ class Standing:
 
 def standing(tx: Transaction, incident: Incident) -> Standing:
     """What is true outside of an incident and of all that its pages told of: `acknowledged` once somebody has each of
-    those that are open, `resolved` once all are over; None while nobody has one of them, or nobody is to have it."""
+    those that are open, `muted` while production keeps all of them from paging, `resolved` once all are over; None while
+    somebody is still to take one of them."""
     if incident.leads:
         there = [each for each in tx.incidents.open() if each.group == incident.id]
     else:
@@ -59,8 +61,10 @@ def standing(tx: Transaction, incident: Incident) -> Standing:
     taken = [
         (each.acknowledged_at, each.acknowledged_by) for each in there if each.acknowledged_at is not None
     ]
-    if not taken or any(each.waits for each in there):
+    if any(each.waits for each in there):
         return Standing(None)
+    if not taken:
+        return Standing(MUTED if all(each.muted_by is not None for each in there) else None)
     return Standing(ACKNOWLEDGED, max(taken, key=lambda one: one[0])[1])
 
 

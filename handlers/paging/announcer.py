@@ -15,7 +15,7 @@ from bot.domain.refusal import Refusal
 from bot.flows.incident_news import AGAIN
 from bot.flows.inquire import IncidentView, incident_view, page_view, request_view
 from bot.flows.paging import still_owed
-from bot.flows.together import ACKNOWLEDGED, RESOLVED, standing
+from bot.flows.together import ACKNOWLEDGED, MUTED, RESOLVED, standing
 from bot.flows.unasked import UNASKED, still_true
 from bot.policy import Policy
 from bot.ports import Ledger, Mailer, PagerDuty, PolicyInForce, Undeliverable, Webhooks
@@ -131,14 +131,14 @@ class OutsideAnnouncer:
         await self._webhooks.post(page.to, body, id=f"{self._name}/{page.delivery.key}")
 
     async def _news(self, delivery: Delivery, policy: Policy) -> None:
-        """Somebody has it, or it is over: told while that is so of all that the page told of. Said of what was raised
+        """Somebody has it, it is muted, or it is over: told while that is so of all that the page told of. Said of what was raised
         again, or while another one waits, it would keep PagerDuty from calling anybody."""
         code = Facts(delivery.facts).text("code")
         if code in (AGAIN, UNASKED):
             await (self._again if code == AGAIN else self._unheard)(delivery, policy)
             return
         view = await incident_view(self._ledger, policy, delivery.subject)
-        if code not in (ACKNOWLEDGED, RESOLVED):
+        if code not in (ACKNOWLEDGED, MUTED, RESOLVED):
             raise Undeliverable("unknown-code")
         now = await self._ledger.read(lambda tx: standing(tx, view.incident))
         if now.word != code:

@@ -43,7 +43,7 @@ def bare_page(view: IncidentView, to: str, name: str, id: str) -> Mail:  # noqa:
 
 
 def told(words: Words, to: str, name: str, id: str, code: str) -> Mail:  # noqa: A002
-    """Somebody has it, or it is over."""
+    """Somebody has it, it is muted, or it is over."""
     return Mail(
         to=to,
         subject=visible(f"Re: {words.subject}"),

@@ -89,7 +89,8 @@ def bare_page(view: IncidentView, policy: Policy, name: str) -> Alert:
 
 
 def told(words: Words, name: str, code: str) -> Alert:
-    """Somebody has it, or it is over."""
+    """Somebody has it, or it is over. What is muted is over there as well: it calls nobody any more, and calls anew when
+    it is paged again, which what was merely acknowledged would not."""
     incident = words.view.incident
     return Alert(
         action="acknowledge" if code == "acknowledged" else "resolve",

@@ -222,6 +222,8 @@ def news(words: Words, code: str) -> str:
     if code == "acknowledged":
         took = span((incident.acknowledged_at or words.view.now) - incident.opened_at)
         return f"{where}: {words.name(incident.acknowledged_by)} has it, after {took}."
+    if code == "muted":
+        return f"{where}: nobody is paged for this while {incident.muted_by or 'production'} is in trouble, which comes first."
     return f"{where}: over. {words.over}"
 
 

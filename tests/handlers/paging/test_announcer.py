@@ -13,7 +13,7 @@ from bot.flows.escalate import raise_now
 from bot.ports import Later, Transaction, Undeliverable
 from handlers.paging import announcer as announcing
 from tests.flows.fakes import TUESDAY_TEN
-from tests.flows.paging_world import red
+from tests.flows.paging_world import green, red
 from tests.handlers.paging.outside import NAME, Outside
 
 pytestmark = pytest.mark.requirement("F14")
@@ -85,6 +85,48 @@ async def test_what_went_live_before_is_named_and_never_called_the_cause(o: Outs
     text = o.mail.received[0].message.get_content()
     assert "Went live there shortly before: DEP-1, checkout 7a3f9c2 by lin, 4 min before." in text
     assert "because" not in text
+
+
+@pytest.mark.requirement("K5")
+async def test_what_productions_red_mutes_calls_nobody_outside_until_it_is_paged_again(o: Outside) -> None:
+    def of(incident: str) -> list[str]:
+        """What PagerDuty was told of it, in order."""
+        told = [event for event in o.pagerduty.events if event["dedup_key"] == f"{NAME}/{incident}"]
+        return [str(event["event_action"]) for event in told]
+
+    await o.world.green()
+    await red(o.world, "staging", "status")
+    await o.until(lambda: of("INC-1") == ["trigger"] and len(o.posted) == 1 and len(o.mail.received) == 1)
+    for recipient in ("webhook:siren", "pagerduty:default", "ada"):
+        await o.until(lambda of=recipient: _arrived(o, of), recipient)
+    await red(o.world)
+    await o.until(lambda: of("INC-1") == ["trigger", "resolve"] and of("INC-2") == ["trigger"])
+    await o.until(lambda: "incident.muted" in [body["type"] for _, body in o.posted])
+
+    def muted() -> list[str]:
+        texts = [got.message.get_content() for got in o.mail.received]
+        return [text for text in texts if "nobody is paged for this while production is in trouble" in text]
+
+    await o.until(lambda: len(muted()) == 1)
+    await green(o.world)
+    await o.until(lambda: of("INC-1") == ["trigger", "resolve", "trigger"])
+    assert o.pagerduty.incidents.open(f"{NAME}/INC-1") is not None
+    assert (await o.world.incident("INC-1")).is_open
+
+
+@pytest.mark.requirement("K5")
+async def test_what_somebody_has_is_not_told_as_muted(o: Outside) -> None:
+    await o.world.green()
+    await red(o.world, "staging", "status")
+    await o.until(lambda: o.actions() == ["trigger"])
+    await o.until(lambda: _arrived(o, "pagerduty:default"))
+    await o.acknowledge()
+    await o.until(lambda: o.actions() == ["trigger", "acknowledge"])
+    await red(o.world)
+    await o.until(lambda: o.actions() == ["trigger", "acknowledge", "trigger"])
+    await green(o.world)
+    await o.until(lambda: o.actions()[3:] == ["resolve"])
+    assert o.pagerduty.incidents.open(f"{NAME}/INC-1") is not None
 
 
 async def test_an_acknowledgement_and_the_end_are_told_wherever_the_page_was(o: Outside) -> None:
