@@ -29,8 +29,8 @@ async def tokens(configured: "Settings", policy: "Policy") -> str:
     wide = [each.name for each in held if each.grant.everything]
     if wide and (len(held) > 1 or _told(policy)):
         hints.append(
-            f"{', '.join(wide)} may do everything, whoever finds it: open gates by evidence, keep heartbeats alive, play "
-            "Alertmanager; say in PORTCULLIS_API_TOKENS what it is for, as in "
+            f"{', '.join(wide)} may do everything: open gates by evidence, keep heartbeats alive, play "
+            "Alertmanager; say in PORTCULLIS_API_TOKENS what each is for, as in "
             f"{wide[0]}:evidence+read=…"
         )
     return f"hint: {'; '.join(hints)}. There are {said}" if hints else said
