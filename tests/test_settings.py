@@ -79,6 +79,10 @@ PAIR = (
     "PORTCULLIS_API_TOKENS is malformed: pair {} is not name=token or name:scope+scope=token "
     "(a name in lower case, a token of 16 characters or more, no space and no comma within)"
 )
+SCOPE = (
+    "PORTCULLIS_API_TOKENS is malformed: pair {} says “{}”, which is no scope; there are evidence, heartbeats, alerts, "
+    "read and heartbeat/NAME, as in name:scope+scope=token"
+)
 DATABASE = "PORTCULLIS_DATABASE_URL is malformed: expected sqlite:///FILE or postgresql://USER@HOST/NAME"
 ADDRESS = "{} is malformed: expected http(s)://HOST/PATH, without a user, a query or spaces"
 NETWORK = (
@@ -140,10 +144,7 @@ WRONG: list[tuple[dict[str, str | None], list[str]]] = [
     ),
     (
         {"PORTCULLIS_API_TOKENS": "ci:evidnece=hunter2hunter2hunter2"},
-        [
-            "PORTCULLIS_API_TOKENS is malformed: pair 1 says “evidnece”, which is no scope; there are evidence, "
-            "heartbeats, alerts, read and heartbeat/NAME, as in name:scope+scope=token"
-        ],
+        [SCOPE.format(1, "evidnece")],
     ),
     (
         {"PORTCULLIS_REGISTRY_CREDENTIALS": "ghcr.io=hunter2"},
