@@ -1,14 +1,20 @@
-"""What the value of a setting may be: addresses, secrets and pairs of a name and a secret. No error repeats a value."""
+"""What the value of a setting may be: addresses, secrets and pairs of a name and a secret. No error repeats a secret."""
 
 import re
+from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import SecretStr
 
+from bot.domain.api_token import EVERYTHING, NAME, ONE_HEARTBEAT, PLACE, ApiToken, Grant, Scope
+
 TOKEN_PAIR: Final = re.compile(r"(?P<name>[a-z0-9][a-z0-9-]{0,62})=(?P<token>[!-+\--~]{16,256})", re.ASCII)
-NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
+_SECRET: Final = re.compile(r"[!-+\--~]{16,256}", re.ASCII)
+_NO_SECRET: Final = re.compile(r"[A-Za-z]{1,15}", re.ASCII)
+"""What is told of a scope that is none: too short for a token, and without a digit."""
+_JOINED: Final = "name:scope+scope=token"
 _ADDRESS: Final = re.compile(r"https?://[^\s/@?#]+(?:/[^\s?#]*)?")
 _SERVER: Final = re.compile(r"smtps?://(?:[^/@?#]*@)?[^/@?#]+/?")
 _HOST: Final = re.compile(r"[^\s/@?#:\[\]\x00-\x20%]+|[0-9a-fA-F:.]+")
@@ -80,7 +86,7 @@ def token_pairs(value: object) -> object:
     if not isinstance(value, str):
         return value
     pairs: dict[str, str] = {}
-    for number, word in enumerate((w for w in re.split(r"[\s,]+", value) if w), 1):
+    for number, word in enumerate(_words(value), 1):
         match = TOKEN_PAIR.fullmatch(word)
         if match is None:
             raise ValueError(
@@ -92,6 +98,60 @@ def token_pairs(value: object) -> object:
             raise ValueError(f"pair {number} has the same token as another one; who sent it?")
         pairs[match["name"]] = match["token"]
     return pairs
+
+
+def api_tokens(value: object) -> object:
+    """`name=token` or `name:scope+scope=token`, separated by white space or commas. Raises ValueError.
+
+    Scopes are joined by +, so that a pair stays one word for whoever takes this setting apart (adapters/own_secrets).
+    """
+    if not isinstance(value, str):
+        return value
+    found: list[ApiToken] = []
+    for number, word in enumerate(_words(value), 1):
+        left, _, secret = word.partition("=")
+        name, limited, scopes = left.partition(":")
+        if not NAME.fullmatch(name) or not _SECRET.fullmatch(secret):
+            raise ValueError(
+                f"pair {number} is not name=token or {_JOINED} (a name in lower case, a token of 16 characters or "
+                "more, no space and no comma within)"
+            )
+        if any(each.name == name for each in found):
+            raise ValueError(f"pair {number} has the same name as another one")
+        if any(each.secret.get_secret_value() == secret for each in found):
+            raise ValueError(f"pair {number} has the same token as another one; who sent it?")
+        grant = _grant(number, scopes.split("+")) if limited else EVERYTHING
+        found.append(ApiToken(name=name, secret=SecretStr(secret), grant=grant))
+    return tuple(found)
+
+
+def _grant(number: int, words: list[str]) -> Grant:
+    """What a token is for. Raises ValueError, also for what says nothing: that must not come to mean everything."""
+    known = f"; there are {', '.join(Scope)} and {ONE_HEARTBEAT}NAME, as in {_JOINED}"
+    if not all(words):
+        raise ValueError(f"pair {number} has an empty scope{known}")
+    if len(set(words)) != len(words):
+        raise ValueError(f"pair {number} says a scope twice")
+    scopes, single = set[Scope](), set[str]()
+    for word in words:
+        if word in set(Scope):
+            scopes.add(Scope(word))
+        elif not word.startswith(ONE_HEARTBEAT):
+            said = f"“{word}”" if _NO_SECRET.fullmatch(word) else "something"
+            raise ValueError(f"pair {number} says {said}, which is no scope{known}")
+        elif not PLACE.fullmatch(place := word.removeprefix(ONE_HEARTBEAT)):
+            raise ValueError(
+                f"pair {number}: behind {ONE_HEARTBEAT} stands the NAME or the ENVIRONMENT/NAME of one heartbeat"
+            )
+        else:
+            single.add(place)
+    if Scope.HEARTBEATS in scopes and single:
+        raise ValueError(f"pair {number} says heartbeats, which is all of them, and one of them as well")
+    return Grant(frozenset(scopes), frozenset(single))
+
+
+def _words(value: str) -> Iterator[str]:
+    return (word for word in re.split(r"[\s,]+", value) if word)
 
 
 def address_pairs(value: object) -> object:

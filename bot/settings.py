@@ -1,6 +1,7 @@
 """Addresses and secrets, from the environment and `.env`; nothing secret has a default."""
 
 import re
+from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
@@ -11,8 +12,9 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
+from bot.domain.api_token import ApiToken
 from bot.paging_settings import PagingSettings
-from bot.setting_values import printable, secure_address, token_pairs, web_address
+from bot.setting_values import api_tokens, printable, secure_address, web_address
 
 Network = IPv4Network | IPv6Network
 S = TypeVar("S", bound="LedgerSettings")
@@ -139,14 +141,14 @@ class Settings(PagingSettings, FactorSettings):
     )
     oidc_client_secret: SecretStr | None = Field(None, validation_alias="PORTCULLIS_OIDC_CLIENT_SECRET")
     audit_key: SecretStr | None = Field(None, validation_alias="PORTCULLIS_AUDIT_KEY")
-    api_tokens: Annotated[dict[str, SecretStr], NoDecode] = Field(
-        default_factory=dict, validation_alias="PORTCULLIS_API_TOKENS"
+    api_tokens: Annotated[tuple[ApiToken, ...], NoDecode] = Field(
+        (), validation_alias="PORTCULLIS_API_TOKENS"
     )
 
     @field_validator("api_tokens", mode="before")
     @classmethod
     def _pairs(cls, value: object) -> object:
-        return token_pairs(value)
+        return api_tokens(value)
 
     @field_validator("slack_bot_token", "slack_app_token")
     @classmethod
@@ -210,8 +212,17 @@ class Settings(PagingSettings, FactorSettings):
 def secret_values(settings: BaseSettings) -> tuple[str, ...]:
     """Every value that the settings keep as a secret, wherever it came from, for whoever must not repeat it."""
     held = (getattr(settings, name) for name in type(settings).model_fields)
-    several = (each.values() if isinstance(each, dict) else (each,) for each in held)
-    return tuple(one.get_secret_value() for values in several for one in values if isinstance(one, SecretStr))
+    return tuple(one.get_secret_value() for each in held for one in _secrets(each))
+
+
+def _secrets(held: object) -> Iterator[SecretStr]:
+    if isinstance(held, SecretStr):
+        yield held
+    elif isinstance(held, ApiToken):
+        yield held.secret
+    elif isinstance(held, dict | tuple):
+        for each in held.values() if isinstance(held, dict) else held:
+            yield from _secrets(each)
 
 
 def read_settings(**overrides: object) -> Settings:

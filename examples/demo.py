@@ -120,7 +120,7 @@ def environment(folder: Path, ports: dict[str, int], *, socket_mode: bool) -> di
         "PORTCULLIS_HTTP_PORT": str(ports["bot"]),
         "PORTCULLIS_PUBLIC_URL": f"http://localhost:{ports['bot']}",
         "PORTCULLIS_SECRET_KEY": secrets.token_urlsafe(32),
-        "PORTCULLIS_API_TOKENS": f"ci={secrets.token_hex(16)}",
+        "PORTCULLIS_API_TOKENS": f"ci:evidence+read={secrets.token_hex(16)}",
         "PORTCULLIS_SMTP_URL": f"smtp://127.0.0.1:{ports['mail']}",
         "PORTCULLIS_MAIL_FROM": "portcullis@acme.example",
         "SAMPLE_WORLD": f"http://127.0.0.1:{ports['world']}",

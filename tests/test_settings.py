@@ -39,7 +39,7 @@ def test_the_defaults_are_the_contract(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert (found.http_host, found.http_port) == ("127.0.0.1", 8080)
     assert found.slack_api_url == "https://slack.com/api/"
     assert (found.slack_app_token, found.public_url, found.audit_key) == (None, None, None)
-    assert (found.api_tokens, found.registry_credentials, found.insecure_registries) == ({}, {}, ())
+    assert (found.api_tokens, found.registry_credentials, found.insecure_registries) == ((), {}, ())
 
 
 def test_every_setting_of_the_contract_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_every_setting_of_the_contract_is_read(monkeypatch: pytest.MonkeyPatch, 
             "PORTCULLIS_HTTP_PORT": "0",
             "PORTCULLIS_PUBLIC_URL": "https://portcullis.example.com",
             "PORTCULLIS_AUDIT_KEY": "an-ed25519-key",
-            "PORTCULLIS_API_TOKENS": "ci=0123456789abcdef  scanner=fedcba9876543210,\n third=0000111122223333",
+            "PORTCULLIS_API_TOKENS": "ci=0123456789abcdef  scanner=fedcba9876543210,\n third:read=0000111122223333",
             "PORTCULLIS_INSECURE_REGISTRIES": "registry.lan:5000, other.lan",
             "PORTCULLIS_REGISTRY_CREDENTIALS": "ghcr.io=robot:pass:word other:5000=u:",
         },
@@ -67,16 +67,21 @@ def test_every_setting_of_the_contract_is_read(monkeypatch: pytest.MonkeyPatch, 
     assert (found.http_host, found.http_port) == ("::1", 0)
     assert found.audit_key is not None
     assert found.audit_key.get_secret_value() == "an-ed25519-key"
-    assert list(found.api_tokens) == ["ci", "scanner", "third"]
-    assert found.api_tokens["scanner"].get_secret_value() == "fedcba9876543210"
+    assert [each.name for each in found.api_tokens] == ["ci", "scanner", "third"]
+    assert found.api_tokens[1].secret.get_secret_value() == "fedcba9876543210"
+    assert [each.grant.everything for each in found.api_tokens] == [True, True, False]
     assert found.insecure_registries == ("registry.lan:5000", "other.lan")
     assert found.registry_credentials["ghcr.io"].get_secret_value() == "robot:pass:word"
 
 
 SIGNING = "SLACK_SIGNING_SECRET is missing (or set SLACK_APP_TOKEN, to receive by Socket Mode)"
 PAIR = (
-    "PORTCULLIS_API_TOKENS is malformed: pair {} is not name=token "
-    "(a name in lower case, a token of 16 characters or more)"
+    "PORTCULLIS_API_TOKENS is malformed: pair {} is not name=token or name:scope+scope=token "
+    "(a name in lower case, a token of 16 characters or more, no space and no comma within)"
+)
+SCOPE = (
+    "PORTCULLIS_API_TOKENS is malformed: pair {} says “{}”, which is no scope; there are evidence, heartbeats, alerts, "
+    "read and heartbeat/NAME, as in name:scope+scope=token"
 )
 DATABASE = "PORTCULLIS_DATABASE_URL is malformed: expected sqlite:///FILE or postgresql://USER@HOST/NAME"
 ADDRESS = "{} is malformed: expected http(s)://HOST/PATH, without a user, a query or spaces"
@@ -136,6 +141,10 @@ WRONG: list[tuple[dict[str, str | None], list[str]]] = [
     (
         {"PORTCULLIS_API_TOKENS": "a=hunter2hunter2hunter2 b=hunter2hunter2hunter2"},
         ["PORTCULLIS_API_TOKENS is malformed: pair 2 has the same token as another one; who sent it?"],
+    ),
+    (
+        {"PORTCULLIS_API_TOKENS": "ci:evidnece=hunter2hunter2hunter2"},
+        [SCOPE.format(1, "evidnece")],
     ),
     (
         {"PORTCULLIS_REGISTRY_CREDENTIALS": "ghcr.io=hunter2"},

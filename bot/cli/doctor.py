@@ -46,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
 
 async def _probed(configured: "Settings", policy: "Policy") -> list[tuple[str, bool, str]]:
     from bot.cli.configured import cause
+    from bot.cli.doctor_tokens import tokens
 
     found = [("settings", True, "complete"), ("policy", True, _policy(policy))]
     probes: dict[str, Probe] = {
@@ -53,6 +54,7 @@ async def _probed(configured: "Settings", policy: "Policy") -> list[tuple[str, b
         "second factors": lambda: _factors(configured.database_url, policy),
         "enrolment": lambda: _enrolment(configured, policy),
         "paging": lambda: _paging(configured, policy),
+        "API tokens": lambda: tokens(configured, policy),
         "address": lambda: _address(configured),
         "Slack": lambda: _slack(configured, policy),
     }

@@ -25,9 +25,9 @@ class StatusPage(Section):
     """The status page, and the same as a Markdown file."""
 
     readers: Readers | None = None
-    """`public`: everybody who reaches the port, without names of people; `token`: holders of an API token; `off`:
-    nobody. Unsaid: holders of a token; and, of a bot that nothing outside is meant to reach, whoever asks from its own
-    machine."""
+    """`public`: everybody who reaches the port, without names of people; `token`: holders of an API token for `read`;
+    `off`: nobody. Unsaid: holders of a token; and, of a bot that nothing outside is meant to reach, whoever asks from its
+    own machine."""
     markdown: Annotated[Text, AfterValidator(_inside)] | None = None
     """A Markdown file that is kept up to date, relative to the folder of the policy file."""
 

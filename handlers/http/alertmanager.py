@@ -13,9 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from bot.domain.canonical import digest_of
 from bot.flows.alerts import Alert, Told, alerts
-from handlers.http.answers import caller, problem, unauthorized
+from handlers.http.answers import problem
 from handlers.http.bodies import BadBody, json_object, shown
 from handlers.http.context import CONTEXT
+from handlers.http.doors import sender
 from handlers.wording.told import too_busy
 
 log = structlog.get_logger(__name__)
@@ -76,9 +77,7 @@ QUEUE: web.AppKey[Alerts] = web.AppKey("alerts", Alerts)
 
 async def post_alerts(request: web.Request) -> web.Response:
     """200 once the payload is counted in; 503 where too many wait; a 4xx names the field."""
-    source = caller(request)
-    if source is None:
-        return unauthorized()
+    source = sender(request)
     queue = request.app[QUEUE]
     if queue.waiting >= MOST_WAITING:
         answer = problem(503, "too-busy", too_busy())

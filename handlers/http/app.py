@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Final
 
@@ -10,21 +9,32 @@ import structlog
 from aiohttp import ClientError, web
 from aiohttp.http import HttpProcessingError
 
+from bot.domain.api_token import Scope
 from handlers.http import mfa, status
 from handlers.http.alertmanager import ADDRESS as ALERTMANAGER
 from handlers.http.alertmanager import LARGEST, Alerts, post_alerts
 from handlers.http.alertmanager import QUEUE as ALERTS
-from handlers.http.answers import caller, problem
+from handlers.http.answers import problem
 from handlers.http.calendar_feed import RENDERINGS, Renderings, get_calendar
 from handlers.http.context import CONTEXT, HttpContext
 from handlers.http.decision import get_decision
+from handlers.http.doors import (
+    DOORS,
+    NO_TOKEN,
+    NOT_FOR_THIS,
+    Door,
+    Handler,
+    admitted,
+    at_the_door,
+    behind,
+    every_route_has_a_door,
+)
 from handlers.http.evidence import post_evidence
 from handlers.http.health import get_health, get_healthz, get_metrics, get_readyz
-from handlers.http.heartbeat import PACES, Paces, post_heartbeat
+from handlers.http.heartbeat import PACES, Paces, place_asked, post_heartbeat
 from handlers.http.requests import get_request, list_requests
 
 log = structlog.get_logger(__name__)
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 LIMIT: Final = 1024 * 1024
 """Bytes of a body, after it was unpacked."""
 QUIET: Final = frozenset({"/healthz", "/readyz", "/metrics", "/health"}) | status.PATHS
@@ -34,28 +44,32 @@ _NOT_FOUND, _NO_SUCH_METHOD, _TOO_LARGE = 404, 405, 413
 
 def build_http(context: HttpContext, slack_events: Handler | None) -> web.Application:
     """All routes of the contract that exist; `slack_events` is None where Slack comes by Socket Mode only."""
-    app = web.Application(client_max_size=LIMIT, middlewares=[_answered, mfa.as_page, _bounded])
+    app = web.Application(client_max_size=LIMIT, middlewares=[_answered, mfa.as_page, _bounded, at_the_door])
     app[CONTEXT] = context
+    app[DOORS] = {}
+    app.on_startup.append(every_route_has_a_door)
+    anybody, readers = behind(app, NO_TOKEN), behind(app, Door(Scope.READ))
     if slack_events is not None:
-        app.router.add_post("/slack/events", slack_events)
-    app.router.add_post("/api/v1/evidence", post_evidence)
-    app.router.add_get("/api/v1/decision", get_decision)
-    app.router.add_get("/api/v1/requests", list_requests)
-    app.router.add_get("/api/v1/requests/{id}", get_request)
+        anybody.post("/slack/events", slack_events)
+    behind(app, Door(Scope.EVIDENCE)).post("/api/v1/evidence", post_evidence)
+    readers.get("/api/v1/decision", get_decision)
+    readers.get("/api/v1/requests", list_requests)
+    readers.get("/api/v1/requests/{id}", get_request)
     app[PACES] = Paces()
-    app.router.add_post("/heartbeat/{monitor}", post_heartbeat)
-    app.router.add_post("/heartbeat/{environment}/{monitor}", post_heartbeat)
+    jobs = behind(app, Door(Scope.HEARTBEATS, heartbeat=place_asked))
+    jobs.post("/heartbeat/{monitor}", post_heartbeat)
+    jobs.post("/heartbeat/{environment}/{monitor}", post_heartbeat)
     app[ALERTS] = Alerts()
-    app.router.add_post(ALERTMANAGER, post_alerts)
+    behind(app, Door(Scope.ALERTS)).post(ALERTMANAGER, post_alerts)
     app[RENDERINGS] = Renderings()
-    app.router.add_get("/calendar.ics", get_calendar)
+    behind(app, Door(Scope.READ, strangers=True)).get("/calendar.ics", get_calendar)
     status.add_routes(app)
     if context.factors is not None and context.factors.pages is not None:
         mfa.add_routes(app)
-    app.router.add_get("/health", get_health)
-    app.router.add_get("/healthz", get_healthz)
-    app.router.add_get("/readyz", get_readyz)
-    app.router.add_get("/metrics", get_metrics)
+    anybody.get("/health", get_health)
+    anybody.get("/healthz", get_healthz)
+    anybody.get("/readyz", get_readyz)
+    anybody.get("/metrics", get_metrics)
     return app
 
 
@@ -72,7 +86,7 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
         if mfa.is_page(request):
             return mfa.closed(request, HTTPStatus.INTERNAL_SERVER_ERROR, "internal")
         return problem(500, "internal", "Something broke here; the log of the bot has the details.")
-    _line(request, response.status, began)
+    _line(request, response, began)
     return response
 
 
@@ -100,7 +114,7 @@ async def _bounded(request: web.Request, handler: Handler) -> web.StreamResponse
 
 def _largest(request: web.Request) -> int:
     """How many bytes its body may have: a storm of alerts is larger than all else, but strangers send no alerts."""
-    return LARGEST if request.path == ALERTMANAGER and caller(request) is not None else LIMIT
+    return LARGEST if request.path == ALERTMANAGER and admitted(request) else LIMIT
 
 
 def _cut_off(request: web.Request, status: int, code: str, sentence: str) -> web.Response:
@@ -129,10 +143,13 @@ def _in_words(request: web.Request, error: web.HTTPException) -> web.Response:
     return problem(error.status, "refused", f"{error.reason}.")
 
 
-def _line(request: web.Request, status: int, began: float) -> None:
+def _line(request: web.Request, response: web.StreamResponse, began: float) -> None:
+    """Of a token that is for something else its name stands there too: somebody uses it for what it was not given."""
+    status = response.status
     if request.path not in QUIET or status >= 400:  # noqa: PLR2004
+        by = {} if (name := response.get(NOT_FOR_THIS)) is None else {"source": name}
         path = _path(request)
-        log.info("http.request", method=request.method, path=path, status=status, ms=_since(began))
+        log.info("http.request", method=request.method, path=path, status=status, ms=_since(began), **by)
 
 
 def _path(request: web.Request) -> str:

@@ -1,7 +1,7 @@
 """GET /calendar.ics: openings and freezes as a calendar to subscribe to.
 
 Whoever reaches the port sees names and effects. Reasons, and the titles of events of other calendars, are for holders
-of an API token, sent as a bearer token or as the password of Basic credentials, which is what calendar clients send.
+of an API token that may read, sent as a bearer token or as the password of Basic credentials, which is what calendar clients send.
 """
 
 import asyncio
@@ -13,14 +13,15 @@ from difflib import get_close_matches
 from functools import partial
 from typing import Final
 
-from aiohttp import BasicAuth, ETag, web
+from aiohttp import ETag, web
 
 from bot.flows.calendar_feed import Published, published
 from bot.policy import Policy
-from handlers.http.answers import caller, holder, problem
+from handlers.http.answers import problem
 from handlers.http.calendar_events import Show, View
 from handlers.http.calendar_text import render
 from handlers.http.context import CONTEXT
+from handlers.http.doors import bearer
 
 PARAMETERS: Final = ("environment", "service", "show")
 _KEPT: Final = 32
@@ -82,7 +83,7 @@ def _rendered(found: Published, policy: Policy, view: View) -> Rendered:
 async def get_calendar(request: web.Request) -> web.StreamResponse:
     """200 with the calendar, 304 where the client has it, 404 for an environment or a service that there is not, and
     503 instead of closings that others would stop by, where nobody knows all of them."""
-    reader = _reader(request)
+    reader = bearer(request)
     if reader is None and "Authorization" in request.headers:
         return _unauthorized()
     context = request.app[CONTEXT]
@@ -136,17 +137,6 @@ def _answer(request: web.Request, rendered: Rendered, *, secret: bool) -> web.St
     answer.etag = ETag(rendered.tag, is_weak=True)  # weak: it may be sent compressed
     answer.enable_compression()
     return answer
-
-
-def _reader(request: web.Request) -> str | None:
-    """The name of the API token that was sent, or None."""
-    if (name := caller(request)) is not None:
-        return name
-    try:
-        credentials = BasicAuth.decode(request.headers.get("Authorization", ""), encoding="utf-8")
-    except ValueError:
-        return None
-    return holder(request, credentials.password.encode("utf-8", "surrogateescape"))
 
 
 def _unauthorized() -> web.Response:

@@ -1,12 +1,12 @@
 """What the HTTP handlers are given."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 
 from aiohttp import web
-from pydantic import SecretStr
 
+from bot.domain.api_token import ApiToken
 from bot.domain.health import Health
 from bot.flows.collect import Collector
 from bot.ports import Clock, Factors, Ledger, PolicyInForce
@@ -20,7 +20,7 @@ class HttpContext:
     in_force: PolicyInForce
     collector: Collector
     clock: Clock
-    tokens: Mapping[str, SecretStr]
+    tokens: tuple[ApiToken, ...]
     health: Callable[[], Awaitable[Health]]
     metrics: Callable[[], bytes]
     background: Ledger | None = None

@@ -11,7 +11,7 @@ from bot.domain.outcome import GateOutcome, Readiness
 from bot.domain.refusal import Refusal
 from bot.flows.asking import known
 from bot.flows.preview import Answer, Question, preview
-from handlers.http.answers import caller, problem, refused, unauthorized
+from handlers.http.answers import problem, refused
 from handlers.http.context import CONTEXT
 from handlers.http.instants import WANTED, instant
 from handlers.wording.gates import line
@@ -33,8 +33,6 @@ class BadParameter(Exception):  # noqa: N818 -- it names what was sent
 
 async def get_decision(request: web.Request) -> web.Response:
     """200 with the verdict of all gates; the verdict is in the body, the status code says only that we answered."""
-    if caller(request) is None:
-        return unauthorized()
     try:
         question = _question(request)
     except BadParameter as bad:

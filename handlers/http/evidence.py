@@ -24,9 +24,10 @@ from bot.domain.artifact import DIGEST, TAG
 from bot.domain.evidence import EvidenceKind
 from bot.domain.refusal import Refusal
 from bot.flows.evidence import Statement, accept
-from handlers.http.answers import caller, problem, refused, unauthorized
+from handlers.http.answers import problem, refused
 from handlers.http.bodies import BadBody, json_object, shown
 from handlers.http.context import CONTEXT
+from handlers.http.doors import sender
 from handlers.http.instants import instant
 
 _MOST_COUNTED: Final = 2**31 - 1
@@ -79,9 +80,7 @@ class Posted(BaseModel):
 
 async def post_evidence(request: web.Request) -> web.Response:
     """201 for a new statement, 200 for one that was accepted before; a 4xx names the field."""
-    source = caller(request)
-    if source is None:
-        return unauthorized()
+    source = sender(request)
     try:
         posted = await _posted(await request.read())
     except BadBody as bad:

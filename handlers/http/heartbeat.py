@@ -13,9 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from bot.domain.refusal import Refusal
 from bot.flows.heartbeats import Word, heartbeat, named
-from handlers.http.answers import caller, problem, unauthorized
+from handlers.http.answers import problem
 from handlers.http.bodies import BadBody, json_object, shown
 from handlers.http.context import CONTEXT
+from handlers.http.doors import sender
 from handlers.wording.refusals import sentence
 from handlers.wording.told import too_often
 
@@ -55,9 +56,7 @@ PACES: web.AppKey[Paces] = web.AppKey("paces", Paces)
 
 async def post_heartbeat(request: web.Request) -> web.Response:
     """200 with the colour that the monitor has now, and the instant at which it will be missed."""
-    source = caller(request)
-    if source is None:
-        return unauthorized()
+    source = sender(request)
     context = request.app[CONTEXT]
     policy = context.in_force.policy
     try:
@@ -93,6 +92,12 @@ def _asked(request: web.Request) -> tuple[str, str | None]:
     )
     environment, _, name = whole.rpartition("/")
     return name, environment or None
+
+
+def place_asked(request: web.Request) -> str:
+    """What is asked for, as a token for one heartbeat names it: NAME or ENVIRONMENT/NAME."""
+    name, environment = _asked(request)
+    return name if environment is None else f"{environment}/{name}"
 
 
 def _report(body: bytes) -> Report:

@@ -23,6 +23,7 @@ from bot.policy import Policy
 from bot.ports import Ledger, PolicyInForce, Transaction
 from handlers.http.answers import problem
 from handlers.http.bodies import BadBody, json_object
+from handlers.http.doors import NO_TOKEN, behind
 from handlers.paging.pagerduty import incident_of
 
 log = structlog.get_logger(__name__)
@@ -77,7 +78,7 @@ HOOK: web.AppKey[PagerDutyHook] = web.AppKey("pagerduty", PagerDutyHook)
 def add_pagerduty(app: web.Application, hook: PagerDutyHook) -> None:
     """Listen to PagerDuty; before the application is started."""
     app[HOOK] = hook
-    app.router.add_post(PATH, post_webhook)
+    behind(app, NO_TOKEN).post(PATH, post_webhook)
 
 
 async def post_webhook(request: web.Request) -> web.Response:

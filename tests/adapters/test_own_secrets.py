@@ -1,5 +1,6 @@
 """What a program may have found of ours is hidden by value: each secret of a list, and the password of an address."""
 
+from dataclasses import fields, is_dataclass
 from typing import get_args
 
 import pytest
@@ -10,13 +11,16 @@ from bot.settings import Settings, secret_values
 
 
 def _is_secret(kind: object) -> bool:
-    return kind is SecretStr or any(_is_secret(each) for each in get_args(kind))
+    if kind is SecretStr or any(_is_secret(each) for each in get_args(kind)):
+        return True
+    return is_dataclass(kind) and any(_is_secret(each.type) for each in fields(kind))
 
 
 def test_every_setting_that_holds_a_secret_is_known_by_its_name() -> None:
-    fields = Settings.model_fields.items()
-    names = {str(f.validation_alias or name.upper()) for name, f in fields if _is_secret(f.annotation)}
+    held = Settings.model_fields.items()
+    names = {str(f.validation_alias or name.upper()) for name, f in held if _is_secret(f.annotation)}
     assert len(names) > 10
+    assert "PORTCULLIS_API_TOKENS" in names
     assert [name for name in sorted(names) if not OWN.fullmatch(name)] == []
 
 
@@ -29,6 +33,7 @@ def test_a_setting_without_a_secret_is_not_hidden(name: str) -> None:
     ("value", "hidden"),
     [
         ("ci=made-up-first, other=made-up-second", {"made-up-first", "made-up-second"}),
+        ("ci:evidence+read=made-up-first, am:alerts=made-up-second", {"made-up-first", "made-up-second"}),
         ("registry.example=robot:made-up-word", {"robot:made-up-word", "made-up-word"}),
         ("smtp://bot:made%2Dup@mail.example", {"made%2Dup", "made-up"}),
         ("siren=https://hooks.example/made-up", {"https://hooks.example/made-up"}),
@@ -56,6 +61,7 @@ def test_what_a_file_set_is_told_as_well() -> None:
         PORTCULLIS_SECRET_KEY="0" * 64,
         slack_bot_token="xoxb-made-up",
         slack_app_token="xapp-made-up",
-        PORTCULLIS_API_TOKENS="ci=made-up-0123456789",
+        PORTCULLIS_API_TOKENS="ci:read=made-up-0123456789 other=made-up-9876543210",
     )
-    assert {"0" * 64, "xoxb-made-up", "xapp-made-up", "made-up-0123456789"} <= set(secret_values(settings))
+    named = {"0" * 64, "xoxb-made-up", "xapp-made-up", "made-up-0123456789", "made-up-9876543210"}
+    assert named <= set(secret_values(settings))

@@ -13,6 +13,7 @@ from bot.domain.second_factor import Method
 from bot.flows import enroll, enroll_app, enroll_code, enroll_factor, enroll_passkey, enroll_removal, step_up
 from bot.flows.login import browser_digest
 from bot.ports import PasskeyRefused
+from handlers.http.doors import NO_TOKEN, behind
 from handlers.http.mfa import enrolling_page as shown
 from handlers.http.mfa import guard, login, page
 from handlers.wording import enrolment
@@ -26,18 +27,19 @@ _LONGEST: Final = 100
 
 def add_routes(app: web.Application) -> None:
     """The page of a link, three ways to prove oneself, two factors to enrol, and the removal of a lost one."""
+    own = behind(app, NO_TOKEN)
     link = f"{guard.ROOT}enroll/{page.TOKEN}"
-    app.router.add_get(link, get_page)
-    app.router.add_post(link + "/host-code", post_host_code)
-    app.router.add_post(link + "/challenge", post_challenge)
-    app.router.add_post(link + "/passkey", post_passkey)
-    app.router.add_post(link + "/app-code", post_app_code)
-    app.router.add_post(link + "/new-passkey/challenge", post_new_challenge)
-    app.router.add_post(link + "/new-passkey", post_new_passkey)
-    app.router.add_post(link + "/new-app", post_new_app)
-    app.router.add_post(link + "/new-app/code", post_new_code)
-    app.router.add_post(link + "/remove", post_remove)
-    app.router.add_get(link + "/done", get_done)
+    own.get(link, get_page)
+    own.post(link + "/host-code", post_host_code)
+    own.post(link + "/challenge", post_challenge)
+    own.post(link + "/passkey", post_passkey)
+    own.post(link + "/app-code", post_app_code)
+    own.post(link + "/new-passkey/challenge", post_new_challenge)
+    own.post(link + "/new-passkey", post_new_passkey)
+    own.post(link + "/new-app", post_new_app)
+    own.post(link + "/new-app/code", post_new_code)
+    own.post(link + "/remove", post_remove)
+    own.get(link + "/done", get_done)
 
 
 async def get_page(request: web.Request) -> web.StreamResponse:

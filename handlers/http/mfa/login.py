@@ -11,6 +11,7 @@ from bot.domain.refusal import Refusal
 from bot.domain.second_factor import CHALLENGE_LASTS, Purpose
 from bot.flows import login
 from handlers.http.context import CONTEXT
+from handlers.http.doors import NO_TOKEN, behind
 from handlers.http.mfa import guard, page
 
 log = structlog.get_logger(__name__)
@@ -28,8 +29,9 @@ _KNOWN: Final = frozenset({"state", "code", "iss", "error"})
 
 def add_routes(app: web.Application) -> None:
     """The way there and the way back."""
-    app.router.add_post(f"{guard.ROOT}{page.TOKEN}/login", post_login)
-    app.router.add_get(f"{guard.ROOT}login/callback", get_callback)
+    own = behind(app, NO_TOKEN)
+    own.post(f"{guard.ROOT}{page.TOKEN}/login", post_login)
+    own.get(f"{guard.ROOT}login/callback", get_callback)
 
 
 async def post_login(request: web.Request) -> web.StreamResponse:

@@ -16,6 +16,7 @@ from bot.flows import step_up
 from bot.policy import Policy
 from bot.ports import PasskeyRefused
 from handlers.http.context import CONTEXT, HttpContext
+from handlers.http.doors import NO_TOKEN, behind
 from handlers.http.mfa import guard, page
 from handlers.wording import gates, project_states, rollbacks
 from handlers.wording.enrolment import ADVICE
@@ -32,12 +33,13 @@ Rows = list[tuple[str, str]]
 
 def add_routes(app: web.Application) -> None:
     """The page, the challenge that its script asks for, and what its forms send."""
+    own = behind(app, NO_TOKEN)
     link = guard.ROOT + page.TOKEN
-    app.router.add_get(link, get_page)
-    app.router.add_post(link + "/challenge", post_challenge)
-    app.router.add_post(link + "/passkey", post_passkey)
-    app.router.add_post(link + "/code", post_code)
-    app.router.add_get(link + "/done", get_done)
+    own.get(link, get_page)
+    own.post(link + "/challenge", post_challenge)
+    own.post(link + "/passkey", post_passkey)
+    own.post(link + "/code", post_code)
+    own.get(link + "/done", get_done)
 
 
 async def get_page(request: web.Request) -> web.StreamResponse:

@@ -5,10 +5,10 @@ from enum import Enum
 from typing import Final
 from urllib.parse import urlsplit
 
-from aiohttp import BasicAuth, HttpVersion11, web
+from aiohttp import HttpVersion11, web
 
-from handlers.http.answers import caller, holder
 from handlers.http.context import CONTEXT
+from handlers.http.doors import bearer
 
 _FORWARDED: Final = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
 
@@ -25,28 +25,17 @@ class Sight(Enum):
 def sight(request: web.Request) -> Sight:
     """What the sender of this request may see.
 
-    A token of CI shows everything; one that is wrong shows nothing, or a misspelt one would go unnoticed.
+    A token that may read shows everything; one that is wrong shows nothing, or a misspelt one would go unnoticed.
     """
     context = request.app[CONTEXT]
     readers = context.in_force.policy.status_page.readers
     if readers == "off":
         return Sight.NOTHING
     if "Authorization" in request.headers:
-        return Sight.ALL if _known(request) else Sight.NEEDS_TOKEN
+        return Sight.ALL if bearer(request) is not None else Sight.NEEDS_TOKEN
     if readers == "public" or (readers is None and _from_here(request)):
         return Sight.PUBLIC
     return Sight.NEEDS_TOKEN
-
-
-def _known(request: web.Request) -> bool:
-    """Whether it carries a token: as a bearer, or as the password that a browser asks for."""
-    if caller(request) is not None:
-        return True
-    try:
-        credentials = BasicAuth.decode(request.headers.get("Authorization", ""), encoding="utf-8")
-    except ValueError:
-        return False
-    return holder(request, credentials.password.encode("utf-8", "surrogateescape")) is not None
 
 
 def _from_here(request: web.Request) -> bool:

@@ -12,11 +12,13 @@ import jinja2
 import structlog
 from aiohttp import ETag, web
 
+from bot.domain.api_token import Scope
 from bot.domain.board import Board
 from bot.flows.board import board
 from bot.policy import Policy
 from handlers.http.answers import problem
 from handlers.http.context import CONTEXT
+from handlers.http.doors import NO_TOKEN, Door, behind
 from handlers.http.status.access import Sight, sight
 from handlers.http.status.as_json import board_json
 from handlers.http.status.kept import Boards, Rendered, View
@@ -54,9 +56,10 @@ BOARDS: web.AppKey[Boards] = web.AppKey("boards", Boards)
 def add_routes(app: web.Application) -> None:
     """Register the page, its JSON and what it loads."""
     app[BOARDS] = Boards(board, rendered)
-    app.router.add_get("/status", get_status)
-    app.router.add_get("/status.json", get_status_json)
-    app.router.add_get("/status/static/{version:[0-9a-f]{12}}/{name}", get_asset)
+    readers = behind(app, Door(Scope.READ, strangers=True))
+    readers.get("/status", get_status)
+    readers.get("/status.json", get_status_json)
+    behind(app, NO_TOKEN).get("/status/static/{version:[0-9a-f]{12}}/{name}", get_asset)
 
 
 async def get_status(request: web.Request) -> web.Response:

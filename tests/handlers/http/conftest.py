@@ -21,6 +21,7 @@ from pydantic import SecretStr
 from bot import logs
 from bot.adapters.deployers import PolicyDeployers
 from bot.cli.policy import load_policy
+from bot.domain.api_token import ApiToken
 from bot.domain.artifact import RegistryAnswer, RegistryWord
 from bot.domain.environment import Colour, MonitorState
 from bot.domain.health import Health
@@ -217,7 +218,10 @@ async def served(
         in_force=in_force,
         collector=collector,
         clock=clock,
-        tokens={"other": SecretStr("other-0123456789abcdef"), "ci": SecretStr(TOKEN)},
+        tokens=(
+            ApiToken(name="other", secret=SecretStr("other-0123456789abcdef")),
+            ApiToken(name="ci", secret=SecretStr(TOKEN)),
+        ),
         health=_well,
         metrics=lambda: b"",
     )

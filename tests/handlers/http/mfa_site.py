@@ -15,6 +15,7 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from bot.adapters.passkey import Passkeys
+from bot.domain.api_token import ApiToken
 from bot.domain.health import Health
 from bot.policy import Policy
 from bot.ports import Factors
@@ -143,7 +144,7 @@ async def open_site(url: str, *, public: str | None = None, proxies: tuple[str, 
         in_force=InForce(world),
         collector=world.collector,
         clock=world.clock,
-        tokens={"ci": SecretStr("ci-token-0123456789abcdef")},
+        tokens=(ApiToken(name="ci", secret=SecretStr("ci-token-0123456789abcdef")),),
         health=_well,
         metrics=lambda: b"",
         factors=Factors(codes=Digits(world), pages=ours, passkeys=Passkeys(ours, "Portcullis")),

@@ -265,7 +265,7 @@ def basic(token: str, user: str = "anybody") -> str:
 @pytest.mark.parametrize("scheme", ["Bearer", "Basic"])
 async def test_with_a_token_the_reasons_are_shown(here: Any, scheme: str) -> None:
     await declare(here, frozen())
-    token = here.context.tokens["ci"].get_secret_value()
+    token = here.context.tokens[-1].secret.get_secret_value()
     sent = basic(token) if scheme == "Basic" else f"Bearer {token}"
     status, body, headers = await fetched(here, "?environment=production", Authorization=sent)
     assert status == 200

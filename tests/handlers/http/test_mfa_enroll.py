@@ -93,7 +93,7 @@ async def site(tmp_path: Path, empty_ledger: Path) -> AsyncIterator[Desktop]:
             in_force=InForce(world),
             collector=world.collector,
             clock=world.clock,
-            tokens={},
+            tokens=(),
             health=_well,
             metrics=lambda: b"",
             factors=factors,

@@ -176,7 +176,7 @@ async def open_desk(sqlite_url: str) -> AsyncIterator[Open]:
                 in_force=in_force,
                 collector=world.collector,
                 clock=world.clock,
-                tokens={},
+                tokens=(),
                 health=_well,
                 metrics=lambda: b"",
                 factors=Factors(codes=world.codes, pages=pages or url, logins=logins),

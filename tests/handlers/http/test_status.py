@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from bot.domain.api_token import ApiToken
 from bot.domain.audit import Fact
 from bot.domain.environment import Colour, EnvironmentState, MonitorState
 from bot.domain.incident import Cause, Incident, IncidentState
@@ -241,7 +242,7 @@ async def test_who_may_see_it_is_the_policy_s_and_unsaid_only_a_token_s(
             assert "production" not in body
 
 
-ALONE: dict[str, Any] = {"private": True, "tokens": {}}
+ALONE: dict[str, Any] = {"private": True, "tokens": ()}
 """A bot that nothing outside is meant to reach."""
 
 
@@ -268,7 +269,7 @@ async def test_before_anything_outside_reaches_it_the_page_is_seen_from_its_own_
     "context_changes",
     [
         {**ALONE, "private": False},
-        {**ALONE, "tokens": {"ci": SecretStr(TOKEN)}},
+        {**ALONE, "tokens": (ApiToken(name="ci", secret=SecretStr(TOKEN)),)},
         {**ALONE, "trusted_proxies": (ip_network("10.0.0.0/8"),)},
     ],
 )
