@@ -13,6 +13,8 @@ from bot.adapters.command_words import CannotFill, filled, mentions
 from bot.domain.deployment import WHOLE, Run, RunResult
 from bot.policy.services import CommandDeployer as Commands
 
+NEVER_RAN: Final = frozenset({"not-found", "not-executable", "no-working-folder", "cannot-start"})
+"""How a program ends that was never begun."""
 BY_HAND: Final = "by-hand"
 """What stands for {run} and {request} in a command that a person runs, where there is neither."""
 _ALWAYS_PASSED = ("PATH", "HOME", "LANG")
@@ -31,8 +33,8 @@ class CommandDeployer:
     async def start(self, run: Run) -> RunResult:
         """Runs the `start` command to its end; {percent} is the run's first step, 100 where it has only one. `exit-0`
         is success; `exit-N`, `signal-N`, `timed-out`, `not-found`, `not-executable`, `no-working-folder`,
-        `cannot-start`, `unknown-placeholder`, `no-value` and `unsafe-value` are not. Cancelling it ends the command's
-        whole process group."""
+        `cannot-start`, `unknown-placeholder`, `no-value` and `unsafe-value` are not, and of the last seven nothing was
+        called. Cancelling it ends the command's whole process group."""
         return await self._called(self._commands.start, run)
 
     async def shift(self, run: Run) -> RunResult:
@@ -40,7 +42,10 @@ class CommandDeployer:
         of `start`, and `no-shift` where the policy names no such command (any more)."""
         if self._commands.shift is None:
             return RunResult(
-                succeeded=False, code="no-shift", output="nothing was called: no shift command\n"
+                succeeded=False,
+                code="no-shift",
+                output="nothing was called: no shift command\n",
+                made=False,
             )
         return await self._called(self._commands.shift, run)
 
@@ -97,8 +102,10 @@ class CommandDeployer:
         try:
             ended = await self._ended(argv, run, self._commands.timeout)
         except CannotFill as refused:
-            return RunResult(succeeded=False, code=refused.code, output=f"nothing was started: {refused}\n")
-        return RunResult(succeeded=ended.code == "exit-0", code=ended.code, output=ended.output)
+            said = f"nothing was started: {refused}\n"
+            return RunResult(succeeded=False, code=refused.code, output=said, made=False)
+        made = ended.code not in NEVER_RAN
+        return RunResult(succeeded=ended.code == "exit-0", code=ended.code, output=ended.output, made=made)
 
     async def _ended(self, argv: Sequence[str], run: Run, limit: timedelta) -> Ended:
         return await run_captured(

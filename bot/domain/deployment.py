@@ -100,7 +100,7 @@ class Run:
     began_at: datetime | None = None  # its first call: a baseline is what was measured just before (F5)
     look: Look | None = None  # the newest look at the step it is at, as far as it was news
     verification: Verification | None = None  # what is watched once it is live (P19)
-    taken_back: TakenBack | None = None  # that what was watched failed it (P15)
+    taken_back: TakenBack | None = None  # that it failed, and what followed by itself (P15, D5)
 
     def __post_init__(self) -> None:
         if self.reached and self.reached not in self.plan.steps:
@@ -139,8 +139,14 @@ _HOLDABLE: Final = frozenset({RunState.INTENDED, RunState.BETWEEN})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
-    """What a deployer reports. `output` is already capped."""
+    """What a deployer reports. `output` is already capped. `made`: whether anything was called at all; a failure without
+    it changed nothing."""
 
     succeeded: bool
     code: str
     output: str
+    made: bool = True
+
+    def __post_init__(self) -> None:
+        if self.succeeded and not self.made:
+            raise ValueError("what was never called cannot have succeeded")

@@ -90,8 +90,8 @@ class Verification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakenBack:
-    """That a deployment failed by what was watched, and what followed by itself: `rollback` is the request that takes it
-    back, or `why_not` says why there is none. One for each deployment (P15)."""
+    """That a deployment failed, by what was watched or by its deployer's own word, and what followed by itself:
+    `rollback` is the request that takes it back, or `why_not` says why there is none. One for each deployment (P15)."""
 
     at: datetime
     findings: tuple[Finding, ...]

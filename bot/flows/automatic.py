@@ -1,4 +1,5 @@
 """The automatic rollback (P15, P21): a deployment that fails what is watched is stopped, told, paged, and taken back.
+One whose deployer itself says that it failed goes the same way (D5), from `flows/failed_call`.
 
 One for each deployment, only while it is the current one, only to the version that its approval named and its gate
 verified beforehand. What forbids it is told to whoever is on call, with the reason; nothing is taken back by guessing.
@@ -45,7 +46,7 @@ _TOLD_ELSEWHERE: Final = (RequestState.LIVE, RequestState.FAILED, RequestState.U
 def fail_step(tx: Transaction, policy: Policy, request: ChangeRequest, run: Run, look: Look) -> None:
     """A step failed its analysis: the rollout ends where it stands and is taken back; where it is not, it is held there.
     Either way an incident opens, which pages."""
-    back = _way_there(tx, policy, request, run)
+    back = way_there(tx, policy, request, run)
     facts = told(look.findings, percent=run.reached)
     if not isinstance(back, GoingBack):
         held = replace(
@@ -69,8 +70,8 @@ def fail_step(tx: Transaction, policy: Policy, request: ChangeRequest, run: Run,
     tx.unschedule("run", run.id)
     owing.note(tx, policy, request, "analysis-failed", **facts)
     failed = end_request(tx, policy, ended) or request
-    incident = _incident(tx, policy, failed)
-    _take_back(tx, policy, failed, ended, back, incident, look)
+    incident = incident_of(tx, policy, failed)
+    take_back(tx, policy, failed, ended, back, incident, look.wrong)
 
 
 def fail_live(tx: Transaction, policy: Policy, request: ChangeRequest, run: Run, look: Look) -> None:
@@ -81,12 +82,12 @@ def fail_live(tx: Transaction, policy: Policy, request: ChangeRequest, run: Run,
     failed = replace(run, verification=replace(verification, look=look, state=WatchState.FAILED))
     phase = verification.phase
     facts = {**told(look.findings, percent=None), "phase": None if phase is None else phase.name}
-    back = _way_there(tx, policy, request, run)
-    incident = _incident(tx, policy, request)
+    back = way_there(tx, policy, request, run)
+    incident = incident_of(tx, policy, request)
     if isinstance(back, GoingBack):
         tx.runs.put(failed, Fact(type="run.verification-failed", facts=facts))
         owing.note(tx, policy, request, "verification-failed", **facts)
-        _take_back(tx, policy, request, failed, back, incident, look)
+        take_back(tx, policy, request, failed, back, incident, look.wrong)
         return
     failed = replace(failed, taken_back=TakenBack(at=tx.now, findings=look.wrong, why_not=back, settled=True))
     tx.runs.put(failed, Fact(type="run.verification-failed", facts={**facts, "why_not": back}))
@@ -132,7 +133,7 @@ def told(findings: Sequence[Finding], *, percent: int | None) -> dict[str, JsonV
     return {"findings": plain, **({} if percent is None else {"percent": percent})}
 
 
-def _way_there(tx: Transaction, policy: Policy, request: ChangeRequest, run: Run) -> GoingBack | str:
+def way_there(tx: Transaction, policy: Policy, request: ChangeRequest, run: Run) -> GoingBack | str:
     """What it goes back to by itself, or the code of why it does not."""
     section = policy.environments.get(run.environment)
     if section is None or run.service not in policy.services:
@@ -150,7 +151,8 @@ def _way_there(tx: Transaction, policy: Policy, request: ChangeRequest, run: Run
     except Refusal as refusal:
         return refusal.code
     if back.undoes is None or back.undoes.id != request.id:
-        return "newer-runs"
+        stated = run.state is RunState.FAILED and same_version(back.away, run.artifact)
+        return "said-to-run" if stated else "newer-runs"
     return back if same_version(back.target, request.rollback_target) else "another-target"
 
 
@@ -164,7 +166,7 @@ def _held(tx: Transaction, request_id: str, incident: Incident) -> ChangeRequest
     return held
 
 
-def _incident(tx: Transaction, policy: Policy, request: ChangeRequest) -> Incident:
+def incident_of(tx: Transaction, policy: Policy, request: ChangeRequest) -> Incident:
     """The incident that pages for it: the one that the monitors opened for it, where people are paged for that, else
     one of a deployment that went wrong."""
     for incident in tx.incidents.open(request.environment):
@@ -174,19 +176,20 @@ def _incident(tx: Transaction, policy: Policy, request: ChangeRequest) -> Incide
     return deployment_failed(tx, policy, request.environment, request.id)
 
 
-def _take_back(
+def take_back(
     tx: Transaction,
     policy: Policy,
     request: ChangeRequest,
     run: Run,
     back: GoingBack,
     incident: Incident,
-    look: Look,
+    wrong: tuple[Finding, ...],
 ) -> None:
-    why = ", ".join(_short(finding) for finding in look.wrong[:3])
+    """File the rollback, note it with the run and in the incident, and look soon whether it was let through."""
+    why = ", ".join(_short(finding) for finding in wrong[:3])
     rollback = roll_back_by_itself(tx, policy, request, back, incident=incident.id, reason=why)
-    taken = replace(run, taken_back=TakenBack(at=tx.now, findings=look.wrong, rollback=rollback.id))
-    facts = {**told(look.wrong, percent=None), "by": rollback.id, "to": back.target.tag}
+    taken = replace(run, taken_back=TakenBack(at=tx.now, findings=wrong, rollback=rollback.id))
+    facts = {**told(wrong, percent=None), "by": rollback.id, "to": back.target.tag}
     tx.runs.put(taken, Fact(type="run.taken-back", facts=facts))
     owing.card(tx, policy, request)
     current = tx.incidents.get(incident.id) or incident
@@ -206,6 +209,18 @@ def _stays(
     owing.card(tx, policy, request)
     owing.answer(tx, policy, request, "watched-failed")
     note(tx, policy, incident, "no-automatic-rollback", request=request.id, why_not=why_not, **facts)
+    call_people(tx, policy, request, incident, why_not, facts)
+
+
+def call_people(
+    tx: Transaction,
+    policy: Policy,
+    request: ChangeRequest,
+    incident: Incident,
+    why_not: str,
+    facts: dict[str, JsonValue],
+) -> None:
+    """Tell whoever is on call, and the channel of incidents, that nothing is taken back by itself, and why."""
     said: dict[str, JsonValue] = {
         **facts, "service": request.service, "environment": request.environment, "why_not": why_not,
         "artifact": request.artifact.tag, "incident": incident.id,

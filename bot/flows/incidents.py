@@ -227,8 +227,16 @@ async def declare(
     return await ledger.write(step)
 
 
-def deployment_failed(tx: Transaction, policy: Policy, environment: str, request_id: str) -> Incident:
-    """A rollout failed: its incident, with it as the suspect (P21)."""
+def deployment_failed(
+    tx: Transaction, policy: Policy, environment: str, request_id: str, *, undone: str | None = None
+) -> Incident:
+    """A rollout failed: its incident, with it as the suspect (P21). A rollback that failed belongs to the open incident
+    of what it was to take back (`undone`), which stays the suspect."""
+    for incident in tx.incidents.open(environment):
+        if undone is not None and incident.suspect == undone:
+            note(tx, policy, incident, "again", request=request_id)
+            card(tx, policy, incident)
+            return incident
     return open_incident(tx, policy, environment, cause=Cause.DEPLOYMENT, suspect=request_id)
 
 

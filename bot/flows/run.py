@@ -5,7 +5,8 @@ twice in a row would do no harm; it is looked up all the same, and never sent ag
 people may have gone back by hand, with the command that the card gave them, and the call would bring the new version
 to them once more. Where nobody can say what came of it, the run ends as not known, and people decide.
 
-A rollback is one call, and is done once the deployer's own status says that the old version runs (P17).
+A rollback is one call, and is done once the deployer's own status says that the old version runs (P17). Where the
+deployer says that a call failed, `flows/failed_call` takes it back, in the transaction that ends the run (D5).
 """
 
 import hashlib
@@ -17,6 +18,7 @@ import structlog
 from bot.domain.audit import Fact
 from bot.domain.deployment import WHOLE, Run, RunResult, RunState
 from bot.flows import owing, verify
+from bot.flows.failed_call import BROKE_OFF, fail_call, why_left
 from bot.flows.living_calendar import prepare
 from bot.flows.rolled_back import NOT_RUNNING, UNVERIFIED, VERIFIED
 from bot.flows.rollout_step import next_call, reached
@@ -41,7 +43,8 @@ async def carry_out(
         return
     await prepare(ledger, policy, run.environment, run.service)
     deployer = deployers.of(run.service)
-    if run.state is RunState.CALLING:
+    looked_up = run.state is RunState.CALLING
+    if looked_up:
         call, result = run, await _found_after_a_crash(deployer, run)
     else:
         deployable = deployer is not None
@@ -52,19 +55,20 @@ async def carry_out(
         call, result = due, await _called(deployer, due)
         if due.rolls_back and result.succeeded and deployer is not None:
             result = await _verified(deployer, due, result)
-    await ledger.write(lambda tx: _write_result(tx, policy, call, result))
+    left = await why_left(ledger, deployer, policy, call, result, looked_up=looked_up)
+    await ledger.write(lambda tx: _write_result(tx, policy, call, result, left))
 
 
 async def _called(deployer: Deployer | None, run: Run) -> RunResult:
     if deployer is None:
-        return RunResult(succeeded=False, code="no-deployer", output="")
+        return RunResult(succeeded=False, code="no-deployer", output="", made=False)
     try:
         if run.rolls_back:
             return await deployer.roll_back(run)
         return await (deployer.shift(run) if run.reached else deployer.start(run))
     except Exception as error:
         log.exception("deployer.raised", run=run.id)
-        return RunResult(succeeded=False, code=f"raised-{type(error).__name__}", output="")
+        return RunResult(succeeded=False, code=f"{BROKE_OFF}{type(error).__name__}", output="")
 
 
 async def _verified(deployer: Deployer, run: Run, result: RunResult) -> RunResult:
@@ -91,8 +95,9 @@ async def _looked_up(deployer: Deployer, run: Run) -> RunResult | None:
         return None
 
 
-def _write_result(tx: Transaction, policy: Policy, call: Run, result: RunResult) -> None:
-    """Put what came of `call` into effect, unless somebody else found that out already."""
+def _write_result(tx: Transaction, policy: Policy, call: Run, result: RunResult, left: str | None) -> None:
+    """Put what came of `call` into effect, unless somebody else found that out already. `left`: why a failure is not
+    taken back by itself."""
     run = tx.runs.get(call.id, lock=True)
     if run is None:
         return
@@ -123,6 +128,9 @@ def _write_result(tx: Transaction, policy: Policy, call: Run, result: RunResult)
         deployed = deployment_evidence(ended)
         if tx.evidence.get(deployed.id) is None:
             tx.evidence.put(deployed, Fact(type="evidence.accepted"))
+    if state is RunState.FAILED and not ended.rolls_back:
+        fail_call(tx, policy, ended, left)
+        return
     end_request(tx, policy, ended)
 
 

@@ -27,6 +27,8 @@ FINAL: Final = {
 }
 STOPPED: Final = "stopped"
 """The code of a run that a person stopped between two calls."""
+OLD_RUNS: Final = "old-runs"
+"""Why nothing is taken back where, by the deployer's own status, the version from before runs and the new one does not."""
 ANALYSIS_FAILED: Final = "analysis-failed"
 """The code of a run that was stopped because what was measured at one of its steps failed it (P15)."""
 
@@ -38,8 +40,11 @@ def way_back(request: ChangeRequest) -> str | None:
     return said if isinstance(said, str) else None
 
 
-def end_request(tx: Transaction, policy: Policy, run: Run, *, by: Actor = SYSTEM) -> ChangeRequest | None:
-    """End the request of a run that is over; None where it is over already. What waited for the place looks again."""
+def end_request(
+    tx: Transaction, policy: Policy, run: Run, *, by: Actor = SYSTEM, goes_back: bool = False
+) -> ChangeRequest | None:
+    """End the request of a run that is over; None where it is over already. What waited for the place looks again.
+    `goes_back`: its caller takes it back at once."""
     request = tx.requests.get(run.request, lock=True)
     state = FINAL[run.state]
     if request is None or not request.may_become(state):
@@ -52,22 +57,27 @@ def end_request(tx: Transaction, policy: Policy, run: Run, *, by: Actor = SYSTEM
     if run.rolls_back:
         rolled_back.tell_end(tx, policy, ended, run)
     else:
-        _tell(tx, policy, ended, run)
+        _tell(tx, policy, ended, run, goes_back=goes_back)
     if run.state is not RunState.SUCCEEDED and run.code != STOPPED:
         owe_report(tx, policy, ended)
     if run.state is RunState.FAILED and run.code != STOPPED:
-        deployment_failed(tx, policy, run.environment, ended.id)
+        deployment_failed(tx, policy, run.environment, ended.id, undone=ended.rolls_back)
     # What runs there changed, and with it what the others would roll back to.
     for other in tx.requests.open(service=run.service):
         owing.evaluate_at(tx, other, tx.now)
     return ended
 
 
-def _tell(tx: Transaction, policy: Policy, request: ChangeRequest, run: Run) -> None:
+def _tell(tx: Transaction, policy: Policy, request: ChangeRequest, run: Run, *, goes_back: bool) -> None:
     code = run.code or run.state.value
     seconds = int((tx.now - (request.approved_at or request.requested_at)).total_seconds())
     facts: dict[str, JsonValue] = {"run": run.id, "outcome": code, "seconds": seconds}
-    if run.plan.stepped:
+    stays = None if run.taken_back is None else run.taken_back.why_not
+    if goes_back:
+        facts["goes_back"] = True
+    elif stays is not None:
+        facts["why_not"] = stays
+    if run.plan.stepped and not goes_back and stays != OLD_RUNS:
         facts |= {"percent": run.reached, "aim": run.aim, "command": way_back(request)}
     if request.closing is not None and request.closing.by.person is not None:
         facts["person"] = request.closing.by.person

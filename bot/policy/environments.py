@@ -247,7 +247,8 @@ class Rollout(Section):
     """How long each step is watched."""
     analysis: tuple[Analysis, ...] = ()
     automatic_rollback: bool = True
-    """Whether a deployment that fails what is watched is taken back by itself; else it is held, and people are paged."""
+    """Whether a deployment that fails, by what is watched or by its deployer's own word, is taken back by itself; else
+    people are paged, and one that fails between its steps is held there."""
     restarts_for: PositiveDuration | None = None
     """So long after each call of the deployer the service's own monitors may fail without paging anybody: it restarts.
     What fails, recovers and fails again in that time is no restart, nor what is RED for so long without a break, however

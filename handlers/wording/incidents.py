@@ -215,6 +215,8 @@ NOTES: Final[Mapping[str, Line]] = MappingProxyType(
         "not-related": lambda f, n, _: f"{_who(f, n)}: it was not {f.text('request')}.",
         "rolling-back": lambda f, n, _: (
             f"{_who(f, n)} asked to go back to {f.text('to')}: {f.text('request')}."
+            if f.text("person", "")
+            else f"It is taken back to {f.text('to')} by itself: {f.text('request')}."
         ),
         **watched.INCIDENT_NOTES,
         "crash-loop": lambda f, *_: (

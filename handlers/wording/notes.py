@@ -9,9 +9,9 @@ from pydantic import JsonValue
 
 from handlers.wording import factors, feeds, incidents, rollbacks, told, watched, withdrawals
 from handlers.wording.authority import why_uncounted
+from handlers.wording.deployer import deployer_said
 from handlers.wording.facts import Facts, listed, plural
 from handlers.wording.groups import by_group
-from handlers.wording.requests import deployer_said
 from handlers.wording.rollouts import failed_where, unresolved_where
 from handlers.wording.times import span
 
@@ -109,8 +109,8 @@ REQUEST_NOTES: Final[Mapping[str, Word]] = MappingProxyType(
             if f.text("outcome") == "stopped"
             else watched.stopped(f)
             if f.text("outcome") == "analysis-failed"
-            else f"Failed{_after(f)}. {_run(f)}: {deployer_said(f.text('outcome'))}. Nothing was tried again by "
-            f"itself.{failed_where(f)}"
+            else f"Failed{_after(f)}. {_run(f)}: {deployer_said(f.text('outcome'))}. "
+            f"{watched.after_failure(f)}{failed_where(f)}"
         ),
         "unresolved": lambda f, _: (
             f"{_run(f)}: {deployer_said(f.text('outcome'))}. Look at the environment before anything else; "

@@ -11,12 +11,13 @@ from bot.domain.outcome import GateOutcome, Status
 from bot.domain.ran import Ran
 from bot.flows.report import Output, Report
 from bot.logs import without_secrets
+from handlers.wording.deployer import deployer_said
 from handlers.wording.facts import listed, plural, short_digest
 from handlers.wording.markdown import fenced, md
 from handlers.wording.postmortem import Names
 from handlers.wording.postmortem_markdown import seconds
-from handlers.wording.requests import deployer_said
 from handlers.wording.times import When, in_zone, span
+from handlers.wording.watched import why_not
 
 MOST_GATES: Final = 20
 LONGEST_LINE: Final = 2000
@@ -110,7 +111,9 @@ def gates_said(request: ChangeRequest) -> str:
 
 def taken_back(report: Report, when: When) -> list[str]:
     """What was rolled back, and how surely."""
-    return [_rollback(each, when) for each in report.rollbacks] or ["Nothing was rolled back so far"]
+    why = next((t.why_not for o in report.outputs if (t := o.run.taken_back) is not None), None)
+    nothing = "Nothing was rolled back so far" + (f": {why_not(why)}" if why is not None else "")
+    return [_rollback(each, when) for each in report.rollbacks] or [nothing]
 
 
 def _rollback(request: ChangeRequest, when: When) -> str:
@@ -129,7 +132,10 @@ def _rollback(request: ChangeRequest, when: When) -> str:
 
 
 def _in_doubt(report: Report, ran: Ran) -> bool:
-    """Whether a run of this deployment ended badly since: it may have moved everything before it did."""
+    """Whether a run of this deployment ended badly since: it may have moved everything before it did. What was brought
+    back since leaves no doubt."""
+    if any(each.state is RequestState.LIVE for each in report.rollbacks):
+        return False
     bad = (RunState.FAILED, RunState.LOST)
     return any(each.run.state in bad and each.run.intended_at > ran.at for each in report.outputs)
 

@@ -11,8 +11,7 @@ from handlers.wording.facts import Facts
 
 Names = Callable[[str], str]
 Word = Callable[[Facts, Names], str]
-BACK: Final = "↩"
-"""The sign of what was taken back."""
+BACK: Final = watched.BACK
 _TAKEN_BACK: Final = "rolled-back"  # the closing's code
 
 

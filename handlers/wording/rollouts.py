@@ -8,6 +8,7 @@ from pydantic import JsonValue
 
 from bot.domain.change_request import ChangeRequest, Hold, RequestState
 from bot.domain.deployment import WHOLE, Frozen, Run, RunState
+from bot.flows.run_end import OLD_RUNS
 from handlers.wording import watched
 from handlers.wording.facts import Facts, listed
 from handlers.wording.times import When
@@ -110,7 +111,8 @@ def stands(run: Run, command: str | None) -> str | None:
     """Where a rollout in steps that did not get to its end left the traffic; None for any other."""
     if not run.plan.stepped or run.state not in (RunState.FAILED, RunState.LOST):
         return None
-    if run.taken_back is not None and run.taken_back.rollback is not None:
+    taken = run.taken_back
+    if taken is not None and (taken.rollback is not None or taken.why_not == OLD_RUNS):
         return f"It stood at {run.reached} %."
     facts: dict[str, JsonValue] = {"percent": run.reached, "aim": run.aim, "command": command}
     return _left(Facts(facts), known=run.state is RunState.FAILED)

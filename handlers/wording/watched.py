@@ -9,13 +9,17 @@ from pydantic import JsonValue
 from bot.domain.analysis import Finding, Verdict
 from bot.domain.change_request import ChangeRequest
 from bot.domain.deployment import Run
-from bot.domain.verification import Verification, WatchState
+from bot.domain.verification import TakenBack, Verification, WatchState
+from bot.flows.run_end import OLD_RUNS
+from handlers.wording.deployer import deployer_said
 from handlers.wording.facts import Facts, listed
 from handlers.wording.groups import by_group
 from handlers.wording.times import When
 
 Names = Callable[[str], str]
 Line = Callable[[Facts, Names, When], str]
+BACK: Final = "↩"
+"""The sign of what is taken back."""
 MOST: Final = 3
 """So many findings are named in one line."""
 SIGNS: Final[Mapping[Verdict, str]] = MappingProxyType(
@@ -67,6 +71,16 @@ _WHY_NOT: Final[Mapping[str, str]] = MappingProxyType(
         "nothing-runs": "nobody knows what ran there before",
         "no-way-back": "no earlier version is known there",
         "no-longer-in-policy": "the policy does not name the place any more",
+        "said-to-run": "what was stated there last says that this very version runs, and nobody knows which it is",
+        "not-called": "the call was never made, so it changed nothing",
+        "not-heard": (
+            "the bot was away when the call ended, so it may be under way still, and people may have acted meanwhile"
+        ),
+        "broke-off": "the call broke off inside the bot, so nobody knows whether anything was called",
+        OLD_RUNS: (
+            "there is nothing to take back, for the deployer's own status says that the version from before runs and "
+            "this one does not"
+        ),
     }
 )
 
@@ -102,6 +116,8 @@ def finding(facts: Facts) -> str:
             return f"{name} is made of {facts.text('sample')} requests, and it takes {facts.text('limit')}"
         case "crash-loop":
             return "it failed, recovered and failed again (a crash loop)"
+        case "call-failed":
+            return deployer_said(about)
         case "incident":
             return f"{about} opened, and nothing else changed there before"
     if code in _OTHER:
@@ -159,6 +175,17 @@ def doubt(request: ChangeRequest, run: Run) -> str | None:
     return f"{word}: {wrong}. {_WAITS.format(request.id)}"
 
 
+def taken_back_line(taken: TakenBack) -> str:
+    """What followed by itself; why it failed comes first, but where the line above says that the deployer failed."""
+    if taken.rollback is not None:
+        back = f"{taken.rollback} takes it back"
+    else:
+        back = f"not taken back by itself: {_because(taken.why_not)}"
+    if [found.code for found in taken.findings] == ["call-failed"]:
+        return f"{BACK if taken.rollback else '–'} {_upper(back)}"
+    return f"✗ {said(taken.findings)}: {back}"
+
+
 def _because(code: str | None) -> str:
     return why_not(code) if code is not None else "it is under way"
 
@@ -171,12 +198,7 @@ def live(run: Run, when: When) -> list[str]:
         lines.append(_stands(verification, when))
     taken = run.taken_back
     if taken is not None and run.state.is_over:
-        back = (
-            f"{taken.rollback} takes it back"
-            if taken.rollback
-            else f"not taken back by itself: {_because(taken.why_not)}"
-        )
-        lines.append(f"✗ {said(taken.findings)}: {back}")
+        lines.append(taken_back_line(taken))
     return lines
 
 
@@ -270,12 +292,12 @@ NOTES: Final[Mapping[str, Line]] = MappingProxyType(
 INCIDENT_NOTES: Final[Mapping[str, Line]] = MappingProxyType(
     {
         "automatic-rollback": lambda f, *_: (
-            f"{f.text('request')} failed what is watched ({findings(f)}): {f.text('by')} takes it back to "
-            f"{f.text('to')} by itself, as its approval contained."
+            f"{f.text('request')} {_failure(f)} ({findings(f)}): {f.text('by')} takes it back to {f.text('to')} by itself, "
+            "as its approval contained."
         ),
         "no-automatic-rollback": lambda f, *_: (
-            f"{f.text('request')} failed what is watched ({findings(f)}), and nothing is taken back by itself: "
-            f"{why_not(f.text('why_not'))}. Decide: roll back, or leave it."
+            f"{f.text('request')} {_failure(f)} ({findings(f)}), and nothing is taken back by itself: "
+            f"{why_not(f.text('why_not'))}. {_decide(f)}"
         ),
         "automatic-waits": lambda f, *_: (
             f"{f.text('request')}, which brings {f.text('to')} back, has not started yet{_gates(f)}."
@@ -298,6 +320,27 @@ def _gates(facts: Facts) -> str:
     return f": {said}" if said else ""
 
 
+def _failure(facts: Facts) -> str:
+    """`failed what is watched`; where the deployer itself said so, only that it failed."""
+    by_itself = [each.text("code") for each in facts.maps("findings")] == ["call-failed"]
+    return "failed" if by_itself else "failed what is watched"
+
+
+def _decide(facts: Facts) -> str:
+    if facts.text("why_not") == OLD_RUNS:
+        return "Look why it failed, before it is asked for again."
+    return "Decide: roll back, or leave it."
+
+
+def after_failure(facts: Facts) -> str:
+    """What follows where the deployer said that it failed, for the thread of the request."""
+    if facts.said.get("goes_back") is True:
+        return "It is taken back now, by itself."
+    code = facts.text("why_not", "")
+    then = f", and nothing is taken back by itself: {why_not(code)}" if code else " by itself"
+    return f"Nothing was tried again{then}."
+
+
 def stopped(facts: Facts) -> str:
     """That a run was ended by what was measured."""
     return f"Stopped at {facts.number('percent') or 0} % by what was measured there. Nothing of it goes on."
@@ -311,7 +354,7 @@ def telling(facts: Facts) -> tuple[str, str, str] | None:
         case "no-automatic-rollback":
             return (
                 "✗",
-                f"{where}: {facts.text('artifact')} failed what is watched, and is NOT taken back by itself",
+                f"{where}: {facts.text('artifact')} {_failure(facts)}, and is NOT taken back by itself",
                 _by_hand(facts),
             )
         case "automatic-waits":
@@ -336,10 +379,10 @@ def telling(facts: Facts) -> tuple[str, str, str] | None:
 
 
 def _by_hand(facts: Facts) -> str:
-    return (
-        f"{_upper(findings(facts))}. Not by itself, because {why_not(facts.text('why_not'))}. Roll it back from the "
-        f"message of {facts.text('incident')}, or say there why not."
-    )
+    why = f"{_upper(findings(facts))}. Not by itself, because {why_not(facts.text('why_not'))}."
+    if facts.text("why_not") == OLD_RUNS:
+        return f"{why} Say in the thread of {facts.text('incident')} why it failed."
+    return f"{why} Roll it back from the message of {facts.text('incident')}, or say there why not."
 
 
 def _upper(text: str) -> str:

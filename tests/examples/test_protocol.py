@@ -93,12 +93,15 @@ async def test_one_step_that_fails_makes_the_run_fail_in_so_many_words(stage: Pr
     await stage.message(DEPLOYMENTS, f"Report: {request} failed", "portcullis report", thread_of=card["ts"])
     incident = await stage.message(INCIDENTS, "production", request, "failed")
     assert f"<@{CY}>" in stage.people.text_of(incident)
-    assert await stage.people.messages(RELEASES) == []  # nobody is told that it is out
+    await stage.until("DEP-2", RequestState.LIVE)
+    await stage.message(RELEASES, "Rolled back messaging in production")
+    assert len(await stage.people.messages(RELEASES)) == 1  # nobody is told that it is out
     last = (await printed(stage, f"{request}/1"))[-1]
     assert last["says"] == "🔴 FAILED: 1 of 5 steps: health of messaging is RED; nothing follows"
     _, report = await stage.portcullis("report", request, "--markdown")
     assert "🔴 RED health of messaging: database fails; its status is error" in report
-    assert f"Known to run there last: {OLD}" in report
+    assert f"DEP-2 back to {OLD}: done" in report
+    assert f"Runs there now: {OLD}" in report
     await stage.intact()
 
 
@@ -109,10 +112,31 @@ async def test_after_a_failure_nothing_proceeds_but_the_way_back(stage: Protocol
     await stage.approve("ada", request)
     await stage.until(request, RequestState.FAILED)
     await stage.message(INCIDENTS, "production", request, "failed")
-    await stage.sees(messaging=RED)
+    await stage.until("DEP-2", RequestState.LIVE)
+    await stage.card(request, "DEP-2 takes it back")
+    assert stage.services.running("messaging").endswith(digest("messaging", OLD))
+    await stage.sees(messaging=GREEN)
     other = await stage.ask(f"support-ui {NEW} Unrelated")
     await stage.until(other, RequestState.REFUSED)
     await stage.told(LIN, other, "INC-1 is open")
+
+
+@pytest.mark.requirement("D1")
+async def test_switched_off_it_is_left_to_people_who_go_back_with_an_approval(place: ProtocolStage) -> None:
+    stage = place
+    stage.services["messaging"].broken_by = digest("messaging", NEW)
+    policy = stage.folder / "policy.yaml"
+    text = policy.read_text(encoding="utf-8")
+    assert "rollout: {restarts_for" in text
+    policy.write_text(text.replace("rollout: {", "rollout: {automatic_rollback: false, "), encoding="utf-8")
+    await stage.start()
+    await stage.begin()
+    await stage.sees(status=GREEN)
+    request = await stage.ask(f"messaging {NEW} Chat loads faster")
+    await stage.approve("ada", request)
+    await stage.until(request, RequestState.FAILED)
+    await stage.card(request, "Not taken back by itself", "automatic_rollback: false")
+    await stage.sees(messaging=RED)
     said = await stage.deploy(LIN, "rollback messaging production INC-1 Chat is down")
     back = re.search(r"DEP-\d+", said)
     assert back, said

@@ -110,6 +110,11 @@ NO_SEATS = (
 )
 ONE_SEAT = (NO_SEATS[0], "      seats: [{role: [platform-lead, release-manager]}]\n      minimum: 1\n")
 ON_CALL_SEAT = (NO_SEATS[0], "      seats: [{role: on-call-sre}]\n      minimum: 1\n")
+LEFT_TO_PEOPLE = (
+    "    severity: P0\n",
+    "    severity: P0\n    rollout: {automatic_rollback: false}\n",
+)
+"""What fails in production is not taken back by itself."""
 AUTHORS_MAY = ("exclude: [requester, commit-authors]", "exclude: [requester]")
 REWORDED = ("organization: acme", "organization: acme-corp")
 """Another policy in nothing but its digest."""

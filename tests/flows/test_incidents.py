@@ -15,7 +15,7 @@ from bot.flows.suspects import judge
 from tests.flows import rolling
 from tests.flows.going_back import ask_back, live, rolled_back
 from tests.flows.paging_world import Post, green, red
-from tests.flows.policy_text import ONE_SEAT
+from tests.flows.policy_text import LEFT_TO_PEOPLE, ONE_SEAT
 from tests.flows.world import MINUTE, SECOND, World
 
 FAILS = RunResult(succeeded=False, code="exit-3", output="no\n")
@@ -115,7 +115,7 @@ async def test_a_declared_severity_counts_and_its_response_time_with_it(world: W
 
 @pytest.mark.requirement("P21")
 async def test_a_deployment_that_failed_opens_an_incident_and_pages(world: World) -> None:
-    await world.reload(ONE_SEAT)
+    await world.reload(ONE_SEAT, LEFT_TO_PEOPLE)
     await world.ready()
     world.deployer.result = FAILS
     await world.ask()
@@ -131,7 +131,7 @@ async def test_a_deployment_that_failed_opens_an_incident_and_pages(world: World
 
 @pytest.mark.requirement("P21")
 async def test_a_fix_may_go_where_a_deployment_failed_though_the_colours_are_green(world: World) -> None:
-    await world.reload(ONE_SEAT)
+    await world.reload(ONE_SEAT, LEFT_TO_PEOPLE)
     await world.ready()
     world.deployer.result = FAILS
     await world.ask()

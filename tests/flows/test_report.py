@@ -8,7 +8,7 @@ from bot.domain.refusal import Refusal
 from bot.flows.report import KIND, LAST_LINES, Report, report
 from tests.flows.fakes import OLD_TAG, TAG
 from tests.flows.going_back import RUNS, ask_back, live
-from tests.flows.policy_text import ONE_SEAT
+from tests.flows.policy_text import LEFT_TO_PEOPLE, ONE_SEAT
 from tests.flows.rolling import rolling
 from tests.flows.world import SECOND, World
 
@@ -18,7 +18,7 @@ OUTPUT = "".join(f"line {n}\n" for n in range(LAST_LINES + 5))
 
 async def failed(world: World, code: str = "exit-3", output: str = OUTPUT) -> None:
     """DEP-1 was approved by Ada, was started and did not get there."""
-    await world.reload(ONE_SEAT)
+    await world.reload(ONE_SEAT, LEFT_TO_PEOPLE)
     await world.ready()
     world.deployer.result = RunResult(succeeded=False, code=code, output=output)
     await world.ask()

@@ -15,6 +15,7 @@ from tests.flows.freezing import refused
 from tests.flows.going_back import RUNS, RUNS_NOT, WAY_BACK, ask_back, live, rolled_back
 from tests.flows.policy_text import NO_SEATS, ONE_SEAT, REWORDED
 from tests.flows.rolling import IN_STEPS
+from tests.flows.watching import switched_off
 from tests.flows.world import DAY, HOUR, MINUTE, SECOND, World
 
 pytestmark = pytest.mark.requirement("P16")
@@ -434,6 +435,7 @@ async def test_while_a_call_is_under_way_it_waits_for_that_call_and_no_longer(
 async def test_a_rollout_that_failed_halfway_is_rolled_back_to_what_ran_before_it(world: World) -> None:
     await at_a_quarter(world)
     world.deployer.result = EXIT_3
+    await world.reload(rolling.SHIFTS, switched_off(IN_STEPS))
     await world.pass_time(5 * MINUTE)
     assert await world.state_of() == "failed"
     world.deployer.result = RunResult(succeeded=True, code="exit-0", output="")

@@ -306,8 +306,9 @@ async def test_a_step_that_was_judged_early_is_still_watched_for_its_time(world:
 
 
 @pytest.mark.requirement("F5")
-async def test_a_shift_that_fails_fails_the_run_and_says_where_it_stands(quarter: World) -> None:
-    world = quarter
+async def test_a_shift_that_fails_fails_the_run_and_says_where_it_stands(world: World) -> None:
+    await rolling.rolling(world, (IN_STEPS[0], IN_STEPS[1].replace("{", "{automatic_rollback: false, ", 1)))
+    await world.run_timers()
     world.deployer.result = FAILS
     await world.pass_time(5 * MINUTE)
     assert await stands(world) == ("failed", 25)
@@ -315,6 +316,7 @@ async def test_a_shift_that_fails_fails_the_run_and_says_where_it_stands(quarter
     assert (request.state.value, request.closing and request.closing.code) == ("failed", "exit-3")
     (note,) = [n for n in await notes(world) if n["code"] == "failed"]
     assert (note["percent"], note["aim"], note["command"]) == (25, 50, "./deploy.sh production 51be07d")
+    assert note["why_not"] == "switched-off"
     await world.pass_time(HOUR)
     assert called(world) == [25, 50]
 

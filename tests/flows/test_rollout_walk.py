@@ -51,6 +51,7 @@ class Platform:
         self.mode = "works"
         self.status = "knows"
         self.calls: list[int] = []
+        self.backs = 0
         self.reached_at: datetime | None = None
 
     async def start(self, run: Run) -> RunResult:
@@ -77,10 +78,15 @@ class Platform:
             await self.walk.world.fire("run", run.id)
         return RunResult(succeeded=True, code="exit-0", output="shifted\n")
 
+    async def roll_back(self, run: Run) -> RunResult:
+        assert self.backs == 0, "it was taken back twice"
+        self.backs, self.percent = 1, 0
+        return RunResult(succeeded=True, code="exit-0", output="")
+
     async def look_up(self, run: Run) -> RunResult | None:
         if self.status == "breaks":
             raise OSError("no route")
-        there = self.percent >= run.aim
+        there = self.percent == 0 if run.rolls_back else self.percent >= run.aim
         code = "looked-up-succeeded" if there else "looked-up-failed"
         return None if self.status == "forgets" else RunResult(succeeded=there, code=code, output="")
 
@@ -206,8 +212,10 @@ class Walk:
         match run.state.value:
             case "succeeded":
                 assert (run.reached, self.platform.percent) == (100, 100)
+            case "failed" if run.taken_back is not None and run.taken_back.rollback is not None:
+                assert (run.code, self.platform.percent, self.platform.backs) == ("exit-3", 0, 1)
             case "failed":
-                assert run.reached == self.platform.percent
+                assert (run.reached, self.platform.backs) == (self.platform.percent, 0)
             case _:
                 assert self.platform.percent in (run.reached, run.aim)
         entries = await self.world.entries("run/DEP-1/1")
@@ -256,6 +264,7 @@ def test_no_order_of_events_sends_a_step_twice_or_past_what_holds_it(
         ([], "succeeded", [25, 50, 100]),
         ([("wait", 1), ("platform", "cut after"), ("wait", 5)], "succeeded", [25, 50, 100]),
         ([("wait", 1), ("platform", "cut before"), ("wait", 5)], "failed", [25, 50]),
+        ([("wait", 1), ("platform", "fails"), ("wait", 5)], "failed", [25, 50]),
         ([("wait", 1), ("platform", "raced"), ("wait", 5)], "succeeded", [25, 50, 100]),
         (
             [("wait", 1), ("status", "forgets"), ("platform", "cut after"), ("wait", 5)],

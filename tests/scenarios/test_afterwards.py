@@ -110,7 +110,7 @@ async def test_a_failed_deployment_has_its_report_in_its_thread_and_its_log_on_t
     card = await stage.card(request, "exit status 3")
     told = await stage.message(DEPLOYMENTS, f"Report: {request} failed", thread_of=str(card["ts"]))
     text = stage.people.text_of(told)
-    for word in ("Asked by Lin", "approved by Ada", "gates passed", "sha256", "Nothing was rolled back"):
+    for word in ("Asked by Lin", "approved by Ada", "gates passed", "sha256", "DEP-2 back to"):
         assert word in text
     assert "hunter2secret" not in text
     status, out = await cli(stage, "report", request, "--markdown")

@@ -180,7 +180,7 @@ async def test_a_held_request_does_not_start_until_it_is_resumed(make_stage: Mak
 
 @pytest.mark.requirement("F5")
 async def test_a_shift_that_fails_says_where_the_traffic_stands_and_the_way_back(make_stage: Make) -> None:
-    stage = await opened(make_stage)
+    stage = await opened(make_stage, ("rollout: {steps", "rollout: {automatic_rollback: false, steps"))
     request, card = await at_a_quarter(stage)
     (stage.folder / "fail").touch()
     await stage.advance(BETWEEN_STEPS)

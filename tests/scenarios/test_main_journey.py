@@ -169,8 +169,12 @@ async def test_nothing_is_deployed_because_something_was_built_verified_or_appro
 
 @pytest.mark.requirement("D1")
 async def test_a_deployer_that_fails_is_told_everywhere_and_not_tried_again(stage: Stage) -> None:
-    (stage.folder / "fail").touch()
+    (stage.folder / "fail").touch()  # before anything changed: the status goes on naming the old version
     request = await stage.ask(f"catalogue {GOOD} ticket=CHG-1")
+    await stage.until(request, RequestState.AWAITING_APPROVAL)
+    old = (await stage.request(request)).rollback_target
+    assert old is not None
+    (stage.folder / "running-catalogue-production").write_text(f"{old.digest}\n")
     await stage.approve("bo", request)
     await stage.until(request, RequestState.FAILED)
     card = await stage.card(request, "Failed", "exit status 3")

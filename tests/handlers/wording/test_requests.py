@@ -4,7 +4,8 @@ import pytest
 
 from bot.domain.change_request import RequestState, Start
 from bot.domain.deployment import RunState
-from handlers.wording.requests import SIGNS, STATE_WORDS, deployer_said, headline
+from handlers.wording.deployer import deployer_said
+from handlers.wording.requests import SIGNS, STATE_WORDS, headline
 from handlers.wording.times import utc
 from tests.handlers.slack.examples import BLOCKED, EVERY_STATE, NOW, READY, WAITING, request
 

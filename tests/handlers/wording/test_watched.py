@@ -97,6 +97,54 @@ def test_the_card_says_what_doubt_there_is_and_what_took_it_back() -> None:
     assert "automatic_rollback: false" in watched.live(stays, when)[1]
 
 
+SAID = Finding(name="deployer", verdict=Verdict.FAIL, code="call-failed", about="exit-3")
+
+
+def failed(code: str | None) -> Facts:
+    """The facts of a deployment whose deployer said that it failed, which is left for this reason or taken back."""
+    found = {"name": "deployer", "verdict": "fail", "code": "call-failed", "about": "exit-3"}
+    return Facts({"findings": [found], "request": "DEP-1", "by": "DEP-2", "to": "51be07d", "why_not": code})
+
+
+@pytest.mark.requirement("D5")
+def test_the_card_of_what_the_deployer_failed_says_what_follows_and_not_twice_that_it_failed() -> None:
+    run = replace(RUN, state=RunState.FAILED, code="exit-3", reached=0)
+    back = TakenBack(at=AT, findings=(SAID,), rollback="DEP-2")
+    stays = TakenBack(at=AT, findings=(SAID,), why_not="old-runs", settled=True)
+    assert watched.live(replace(run, taken_back=back), when) == ["↩ DEP-2 takes it back"]
+    (line,) = watched.live(replace(run, taken_back=stays), when)
+    assert line.startswith("– Not taken back by itself: there is nothing to take back")
+
+
+@pytest.mark.requirement("D5")
+@pytest.mark.parametrize("code", sorted(watched._WHY_NOT))
+def test_every_reason_to_leave_it_is_told_in_the_threads_and_to_whoever_is_on_call(code: str) -> None:
+    facts = failed(code)
+    thread = watched.after_failure(facts)
+    incident = watched.INCIDENT_NOTES["no-automatic-rollback"](facts, str, when)
+    said = {"code": "no-automatic-rollback", "service": "checkout", "environment": "production",
+            "artifact": "7a3f9c2", "incident": "INC-1"}  # fmt: skip
+    told = watched.telling(Facts({**facts.said, **said}))
+    assert told is not None
+    for text in (thread, incident, told[2]):
+        assert watched.why_not(code) in text
+        assert text.endswith(".")
+        assert "?" not in text
+    assert incident.startswith("DEP-1 failed (the deployer failed with exit status 3)")
+    assert ("Decide: roll back" in incident) == (code != "old-runs")
+    assert ("Roll it back" in told[2]) == (code != "old-runs")
+
+
+@pytest.mark.requirement("D5")
+def test_what_the_deployer_failed_and_is_taken_back_is_told_as_such() -> None:
+    assert watched.after_failure(Facts({"goes_back": True})) == "It is taken back now, by itself."
+    assert watched.after_failure(Facts({})) == "Nothing was tried again by itself."
+    assert watched.INCIDENT_NOTES["automatic-rollback"](failed(None), str, when) == (
+        "DEP-1 failed (the deployer failed with exit status 3): DEP-2 takes it back to 51be07d by itself, as its approval "
+        "contained."
+    )
+
+
 @pytest.mark.parametrize("code", [*watched.NOTES])
 def test_every_note_of_a_request_is_a_sentence(code: str) -> None:
     found = {"name": "errors", "verdict": "fail", "code": "above", "value": "0.06", "limit": "0.05"}
