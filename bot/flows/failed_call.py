@@ -7,7 +7,6 @@ there is nothing to take back. Nobody heard how the call ended: people decide, a
 from dataclasses import replace
 from typing import Final
 
-import structlog
 from pydantic import JsonValue
 
 from bot.domain.analysis import Finding, Verdict
@@ -19,10 +18,9 @@ from bot.flows.automatic import call_people, incident_of, take_back, told, way_t
 from bot.flows.going_back import GoingBack
 from bot.flows.incident_news import note
 from bot.flows.run_end import OLD_RUNS, end_request
+from bot.flows.running import looked_up
 from bot.policy import Policy
 from bot.ports import Deployer, Ledger, Transaction
-
-log = structlog.get_logger(__name__)
 
 BROKE_OFF: Final = "raised-"
 """What the code of a call begins with that ended inside the bot: nobody knows whether anything was called."""
@@ -40,17 +38,17 @@ async def why_left(
     call: Run,
     result: RunResult,
     *,
-    looked_up: bool,
+    after_crash: bool,
 ) -> str | None:
     """The code of why a call that failed is not taken back by itself; None where it may be, or did not fail. The
     deployer's status is asked only where that decides: in the first call, with a way back.
 
-    `looked_up`: found by the status after a crash. It speaks of this moment; the call may be under way still, for the
+    `after_crash`: found by the status after a crash. It speaks of this moment; the call may be under way still, for the
     program outlives a bot that was killed, and people may have done something there meanwhile.
     """
     if result.succeeded or result.code == "lost" or call.rolls_back:
         return None
-    if looked_up:
+    if after_crash:
         return NOT_HEARD
     if not result.made:
         return NOT_CALLED
@@ -88,11 +86,7 @@ async def _nothing_changed(deployer: Deployer, call: Run) -> bool:
 
 async def _runs(deployer: Deployer, run: Run) -> bool | None:
     """None where nobody knows."""
-    try:
-        found = await deployer.look_up(run)
-    except Exception:
-        log.exception("deployer.raised", run=run.id)
-        return None
+    found = await looked_up(deployer, run)
     return None if found is None else found.succeeded
 
 

@@ -23,6 +23,7 @@ from bot.flows.living_calendar import prepare
 from bot.flows.rolled_back import NOT_RUNNING, UNVERIFIED, VERIFIED
 from bot.flows.rollout_step import next_call, reached
 from bot.flows.run_end import deployment_evidence, end_request
+from bot.flows.running import looked_up
 from bot.flows.step_analysis import look_between
 from bot.policy import Policy
 from bot.ports import Deployer, Deployers, Ledger, Metrics, Transaction
@@ -43,8 +44,8 @@ async def carry_out(
         return
     await prepare(ledger, policy, run.environment, run.service)
     deployer = deployers.of(run.service)
-    looked_up = run.state is RunState.CALLING
-    if looked_up:
+    after_crash = run.state is RunState.CALLING
+    if after_crash:
         call, result = run, await _found_after_a_crash(deployer, run)
     else:
         deployable = deployer is not None
@@ -55,7 +56,7 @@ async def carry_out(
         call, result = due, await _called(deployer, due)
         if due.rolls_back and result.succeeded and deployer is not None:
             result = await _verified(deployer, due, result)
-    left = await why_left(ledger, deployer, policy, call, result, looked_up=looked_up)
+    left = await why_left(ledger, deployer, policy, call, result, after_crash=after_crash)
     await ledger.write(lambda tx: _write_result(tx, policy, call, result, left))
 
 
@@ -74,7 +75,7 @@ async def _called(deployer: Deployer | None, run: Run) -> RunResult:
 async def _verified(deployer: Deployer, run: Run, result: RunResult) -> RunResult:
     """A rollback that the deployer reported as done: which version runs by its own status (P17)? One that says nothing
     leaves it unconfirmed, and people are told; one that names another version means that it failed."""
-    found = await _looked_up(deployer, run)
+    found = await looked_up(deployer, run)
     code = UNVERIFIED if found is None else VERIFIED if found.succeeded else NOT_RUNNING
     said = "" if found is None else found.output
     return RunResult(succeeded=code != NOT_RUNNING, code=code, output=result.output + said)
@@ -83,16 +84,8 @@ async def _verified(deployer: Deployer, run: Run, result: RunResult) -> RunResul
 async def _found_after_a_crash(deployer: Deployer | None, run: Run) -> RunResult:
     """The call may have been made: look it up. Not knowing is an answer too, and people are told so."""
     # None: the policy names no deployer any more, so nobody is left to ask.
-    found = None if deployer is None else await _looked_up(deployer, run)
+    found = None if deployer is None else await looked_up(deployer, run)
     return found or RunResult(succeeded=False, code="lost", output="")
-
-
-async def _looked_up(deployer: Deployer, run: Run) -> RunResult | None:
-    try:
-        return await deployer.look_up(run)
-    except Exception:
-        log.exception("deployer.raised", run=run.id)
-        return None
 
 
 def _write_result(tx: Transaction, policy: Policy, call: Run, result: RunResult, left: str | None) -> None:

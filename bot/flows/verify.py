@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-import structlog
 from pydantic import JsonValue
 
 from bot.domain.analysis import Finding, Verdict
@@ -19,12 +18,11 @@ from bot.flows.automatic import TIMER, fail_live, follow, told
 from bot.flows.by_group import by_group
 from bot.flows.going_back import LOOKED_AT, runs_now
 from bot.flows.measure import analyses_of, measured
+from bot.flows.running import looked_up
 from bot.flows.step_analysis import LOOK_EVERY
 from bot.flows.wellness import HEALTH, health, monitor, trouble
 from bot.policy import Policy
 from bot.ports import Deployers, Ledger, Metrics, Transaction
-
-log = structlog.get_logger(__name__)
 
 ROLLOUT: Final = "rollout"
 """The check of what the deployer's own status says."""
@@ -103,12 +101,8 @@ async def _outside(
 
 async def _rollout(deployers: Deployers, run: Run) -> Finding:
     """Whether the deployer's own status still names this version."""
-    deployer, said = deployers.of(run.service), None
-    if deployer is not None:
-        try:
-            said = await deployer.look_up(run)
-        except Exception:
-            log.exception("deployer.raised", run=run.id)
+    deployer = deployers.of(run.service)
+    said = None if deployer is None else await looked_up(deployer, run)
     if said is None:
         return Finding(name=ROLLOUT, verdict=Verdict.UNKNOWN, code="nobody-knows")
     if said.succeeded:
