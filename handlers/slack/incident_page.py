@@ -21,8 +21,8 @@ MOST_BUTTONS = 4
 
 
 def page(view: IncidentView, policy: Policy, recipient: str, *, again: bool = False) -> Message:
-    """A page (or, `again`, that what somebody was paged for is not over after all): what is wrong where, that it is this person who is asked, all else that it tells of, and the two buttons
-    that answer it."""
+    """A page (or, `again`, that what somebody was paged for is not over after all): what is wrong where, that it is this
+    person who is asked, all else that it tells of, where its thread is, and the two buttons that answer it."""
     incident, voice = view.incident, Voice(policy, view.now)
     said = lines(view, policy)
     if recipient in policy.people:
@@ -35,6 +35,10 @@ def page(view: IncidentView, policy: Policy, recipient: str, *, again: bool = Fa
         said.insert(1, f"*and {plural(len(others), 'other')} within the same minute:* {_places(others)}")
     if again:
         said.insert(0, "*Not over after all*")
+    if incident.summary is None and recipient in policy.people:
+        # A message in a channel has the thread beneath it; whoever was woken alone has to be told where it is.
+        channel = escape(policy.slack.channels.incidents.lstrip("#"))
+        said.append(f"Its thread and all other buttons stand in #{channel}")
     take = f"Acknowledge all {len(view.waiting)}" if others else "Acknowledge"
     first = button(ACKNOWLEDGE, take, view.paged.id, "primary")
     return message(said, *actions(first, button(ESCALATE, "Escalate", view.paged.id)))

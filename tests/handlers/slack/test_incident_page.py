@@ -49,6 +49,7 @@ def test_a_page_says_what_is_wrong_where_and_how_it_is_answered(policy: Policy) 
     assert f"answer by <!date^{int(due.timestamp())}" in said  # as the thread's "it goes on at"
     assert buttons_of(shown) == ["incident_acknowledge", "incident_escalate"]
     assert "RED · production · P0 · INC-7" in shown.text
+    assert "Its thread and all other buttons stand in #incidents" in lines_of(shown)
 
 
 def test_a_page_of_many_names_the_first_and_counts_the_rest(policy: Policy) -> None:
