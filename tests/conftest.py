@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from storage import schema
@@ -34,6 +35,19 @@ class FakeClock:
 
     def advance(self, by: timedelta) -> None:
         self.at += by
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_logger_is_kept() -> Iterator[None]:
+    """A test that puts the log together as the bot does decides nothing for the loggers of those that come after it."""
+    configure = structlog.configure
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            structlog,
+            "configure",
+            lambda **settings: configure(**settings | {"cache_logger_on_first_use": False}),
+        )
+        yield
 
 
 @pytest.fixture

@@ -172,25 +172,18 @@ class Stage(Hands):
         """Put the clock forward, with monitors that have gone on reading meanwhile. What the bot read before is older
         now than a reading may be: it has to be in the ledger before anything is judged by what was read since."""
         self.clock.advance(by)
-        await self.see_green()
         since = self.clock.now()
-        async with asyncio.timeout(30):
-            while self.bot is not None and not await self._read_since(since, by):
+        await self.see_green()
+        async with asyncio.timeout(60):
+            while self.bot is not None and not self._read_since(self.bot, since, by):
                 await asyncio.sleep(0.02)
 
-    async def _read_since(self, instant: datetime, ahead: timedelta) -> bool:
-        """Whether every monitor was read whose readings of before are too old by now."""
+    def _read_since(self, bot: Portcullis, instant: datetime, ahead: timedelta) -> bool:
+        """Whether the bot wrote a reading down of every monitor whose readings of before are too old by now."""
         environments = self.policy().environments
-        read = {
-            e: {m.name for m in about.monitors if m.every and stale_after(m) <= ahead}
-            for e, about in environments.items()
-        }
-        held = await self.ledger.read(lambda tx: tx.environments.monitors())
-        return all(
-            each.read_at is not None and each.read_at > instant
-            for each in held
-            if each.name in read.get(each.environment, ())
-        )
+        old = {(e, m.name) for e, a in environments.items() for m in a.monitors if stale_after(m) <= ahead}
+        watched = [each for key, each in bot.loops.watch._watched.items() if key in old]
+        return all(each.kept_at is not None and each.kept_at >= instant for each in watched)
 
     async def close(self) -> None:
         """Stop everything."""
