@@ -289,12 +289,15 @@ def _say(tx: Transaction, id_: str, monitor: AlertmanagerMonitor, summary: Summa
 
 def _reading(summary: Summary, at: datetime) -> Reading:
     red, yellow, lost_at = summary.red, summary.yellow, summary.lost_at
-    names: list[JsonValue] = [*summary.names(_MOST_NAMES)]
     if not red and lost_at is not None:  # it may be worse than what is known to fire
-        facts: dict[str, JsonValue] = {"told_at": lost_at.isoformat(), "failed": names}
+        facts: dict[str, JsonValue] = {
+            "told_at": lost_at.isoformat(),
+            "failed": [*summary.lost_names(_MOST_NAMES)],
+        }
         return Reading(colour=Colour.UNKNOWN, code="never-ended", at=at, facts=facts)
     if not red and not yellow:
         return Reading(colour=Colour.GREEN, code="no-alerts", at=at)
+    names: list[JsonValue] = [*summary.names(_MOST_NAMES)]
     return Reading(
         colour=Colour.RED if red else Colour.YELLOW,
         code="alerts",

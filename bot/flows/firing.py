@@ -150,16 +150,17 @@ class Line:
     name: str
     lost: int = 0
     lost_at: int = 0
+    lost_name: str = ""
 
     @classmethod
     def read(cls, kept: Sequence[JsonValue]) -> Self:
         """The line as it was kept; an older version knew of nothing that is lost."""
         red, yellow, oldest, lost, lost_at = (int(str(each)) for each in (*kept[:3], *(*kept[4:], 0, 0)[:2]))
-        return cls(red, yellow, oldest, str(kept[3]), lost, lost_at)
+        return cls(red, yellow, oldest, str(kept[3]), lost, lost_at, str(kept[6]) if kept[6:] else "")
 
     def place(self) -> list[JsonValue]:
         """The line as it is kept."""
-        return [self.red, self.yellow, self.oldest, self.name, self.lost, self.lost_at]
+        return [self.red, self.yellow, self.oldest, self.name, self.lost, self.lost_at, self.lost_name]
 
     @property
     def fires(self) -> bool:
@@ -199,12 +200,16 @@ class Summary:
         found = list(shard.of(monitor))
         self.lines.pop(shard.name, None)
         if found:
-            fires, lost = [e for e in found if not e.lost], [e.told for e in found if e.lost]
+            fires, lost = [e for e in found if not e.lost], [e for e in found if e.lost]
             red = sum(each.colour is Colour.RED for each in fires)
-            worst = min(fires or found, key=lambda each: (-each.colour.rank, each.name))
-            oldest = min((each.told for each in fires), default=0)
             self.lines[shard.name] = Line(
-                red, len(fires) - red, oldest, worst.name, len(lost), max(lost, default=0)
+                red=red,
+                yellow=len(fires) - red,
+                oldest=min((each.told for each in fires), default=0),
+                name=min(fires, key=lambda each: (-each.colour.rank, each.name)).name if fires else "",
+                lost=len(lost),
+                lost_at=max((each.told for each in lost), default=0),
+                lost_name=max(lost, key=lambda each: (each.told, each.name)).name if lost else "",
             )
 
     @property
@@ -233,10 +238,13 @@ class Summary:
         return [name for name, line in self.lines.items() if line.lost]
 
     def names(self, most: int) -> list[str]:
-        """The names of some alerts that fire, the worst first; where none does, of those whose end was never told."""
-        fires = [line for line in self.lines.values() if line.fires]
-        lines = sorted(fires or self.lines.values(), key=lambda line: (line.red == 0, line.name))
-        return list(dict.fromkeys(line.name for line in lines))[:most]
+        """The names of some alerts that fire, the worst first."""
+        lines = sorted(self.lines.values(), key=lambda line: (line.red == 0, line.name))
+        return list(dict.fromkeys(line.name for line in lines if line.fires))[:most]
+
+    def lost_names(self, most: int) -> list[str]:
+        """The names of some alerts whose end was never told."""
+        return sorted({line.lost_name for line in self.lines.values() if line.lost})[:most]
 
     def older_than(self, at: datetime) -> list[str]:
         """The shards that hold something told before an instant."""
