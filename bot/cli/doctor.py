@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
 
 async def _probed(configured: "Settings", policy: "Policy") -> list[tuple[str, bool, str]]:
     from bot.cli.configured import cause
-    from bot.cli.doctor_tokens import tokens
+    from bot.cli.doctor_tokens import tokens, told_of
 
     found = [("settings", True, "complete"), ("policy", True, _policy(policy))]
     probes: dict[str, Probe] = {
@@ -55,6 +55,7 @@ async def _probed(configured: "Settings", policy: "Policy") -> list[tuple[str, b
         "enrolment": lambda: _enrolment(configured, policy),
         "paging": lambda: _paging(configured, policy),
         "API tokens": lambda: tokens(configured, policy),
+        "told monitors": lambda: told_of(configured, policy),
         "address": lambda: _address(configured),
         "Slack": lambda: _slack(configured, policy),
     }

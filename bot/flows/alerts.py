@@ -1,12 +1,13 @@
 """What Alertmanager tells: which alerts fire decides the colours of the monitors whose matchers they meet.
 
 A payload names all alerts of one group, so the newest payload of a group replaces what was known of it; an alert that
-is not repeated any more, because nobody told that it is over, ages out. What fires is kept in a fixed number of places
+is not repeated any more, though nobody told that it is over, ages out: then nobody knows whether it fires, until its
+group is told of again or a person says that it is over. What fires is kept in a fixed number of places
 by group: a payload reads and writes one of them, however many alerts fire elsewhere.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -36,6 +37,7 @@ MOST_KEPT: Final = 10_000
 _MOST_NAMES: Final = 5
 _LONGEST_NAME: Final = 60
 _A_SECOND: Final = timedelta(seconds=1)
+_AN_HOUR: Final = timedelta(hours=1)
 Watching = Mapping[str, AlertmanagerMonitor]
 
 
@@ -117,27 +119,50 @@ async def alerts(ledger: Ledger, policy: Policy, told: Told) -> Counted:
 
 
 async def let_age(ledger: Ledger, policy: Policy, subject: str) -> None:
-    """Forget the alerts of a monitor that were not repeated for too long. Called by the timer of the kind `alerts`.
+    """Believe the alerts of a monitor no more that were not repeated for too long. Called by the timer of the kind
+    `alerts`.
 
-    That is no news from Alertmanager: a monitor of which nothing else was told since then is UNKNOWN, not GREEN.
+    That is no news from Alertmanager: whatever else it told since then, the monitor is UNKNOWN, not GREEN. A monitor
+    that the policy does not know any more is forgotten.
     """
 
     def step(tx: Transaction) -> None:
         monitor = monitors_of(policy).get(subject)
-        before = tx.now if monitor is None else tx.now - stale_after(monitor)
         summary = Summary.read(tx.place(subject, _PLACE))
-        for name in summary.older_than(before):
-            shard = Shard.read(name, tx.place(_PLACE, name))
-            shard.forget(subject, None if monitor is None else before)
-            tx.put_place(_PLACE, name, shard.place())
-            summary.take(shard, subject)
         if monitor is None:
+            _change(tx, subject, summary, [*summary.lines], lambda shard: shard.forget(subject))
             tx.put_place(subject, _PLACE, summary.place())
             return
+        before = tx.now - stale_after(monitor)
+        _change(tx, subject, summary, summary.older_than(before), lambda shard: shard.lose(subject, before))
         _say(tx, subject, monitor, summary)
         settle(tx, policy, subject.partition("/")[0])
 
     await ledger.write(step)
+
+
+def end_lost(tx: Transaction, policy: Policy, environment: str) -> None:
+    """A person says that it is over in the environment: so are the alerts that aged out there, of which Alertmanager
+    perhaps never says it. What is repeated, or not told yet to be too old, fires all the same."""
+    for id_, monitor in monitors_of(policy).items():
+        if id_.partition("/")[0] != environment:
+            continue
+        summary = Summary.read(tx.place(id_, _PLACE))
+        if summary.losing:
+            _change(tx, id_, summary, summary.losing, partial(Shard.end_lost, monitor=id_))
+            _say(tx, id_, monitor, summary)
+            settle(tx, policy, environment)
+
+
+def _change(
+    tx: Transaction, id_: str, summary: Summary, names: Iterable[str], change: Callable[[Shard], None]
+) -> None:
+    """Change what some shards hold of a monitor, and count them anew."""
+    for name in names:
+        shard = Shard.read(name, tx.place(_PLACE, name))
+        change(shard)
+        tx.put_place(_PLACE, name, shard.place())
+        summary.take(shard, id_)
 
 
 def _pick(watching: Watching, told: Iterable[Alert]) -> _Picked:
@@ -253,6 +278,8 @@ def _say(tx: Transaction, id_: str, monitor: AlertmanagerMonitor, summary: Summa
     limit = stale_after(monitor)
     if summary.oldest is not None:
         tx.schedule(Timer(kind=TIMER, subject=id_, due_at=summary.oldest + limit + _A_SECOND))
+    elif summary.losing:  # which the policy may cease to know
+        tx.schedule(Timer(kind=TIMER, subject=id_, due_at=tx.now + max(limit, _AN_HOUR)))
     if summary.told_at is None or tx.now - summary.told_at > limit:
         return set()
     environment = id_.partition("/")[0]
@@ -261,7 +288,13 @@ def _say(tx: Transaction, id_: str, monitor: AlertmanagerMonitor, summary: Summa
 
 
 def _reading(summary: Summary, at: datetime) -> Reading:
-    red, yellow = summary.red, summary.yellow
+    red, yellow, lost_at = summary.red, summary.yellow, summary.lost_at
+    if not red and lost_at is not None:  # it may be worse than what is known to fire
+        facts: dict[str, JsonValue] = {
+            "told_at": lost_at.isoformat(),
+            "failed": [*summary.lost_names(_MOST_NAMES)],
+        }
+        return Reading(colour=Colour.UNKNOWN, code="never-ended", at=at, facts=facts)
     if not red and not yellow:
         return Reading(colour=Colour.GREEN, code="no-alerts", at=at)
     names: list[JsonValue] = [*summary.names(_MOST_NAMES)]

@@ -6,6 +6,7 @@ from bot.domain.audit import Fact
 from bot.domain.change_request import Actor
 from bot.domain.incident import Incident, IncidentState
 from bot.domain.refusal import Refusal
+from bot.flows.alerts import end_lost
 from bot.flows.asking import Asker
 from bot.flows.escalate import hand_over, known_open, stop
 from bot.flows.incident_news import card, note, tell_outside
@@ -105,8 +106,8 @@ def _take(
 async def resolve(
     ledger: Ledger, policy: Policy, asker: Asker, incident_id: str, *, key: str | None = None
 ) -> None:
-    """Say that it is over. The colour stays what the monitors see. The same click again (`key`) ends nothing that began
-    anew. Raises `unknown-incident` or `incident-over`."""
+    """Say that it is over. The colour stays what the monitors see; only what Alertmanager ceased to repeat, and never
+    said the end of, is over by that word. The same click again (`key`) ends nothing that began anew. Raises `unknown-incident` or `incident-over`."""
     await resolve_as(ledger, policy, asker.actor(policy), incident_id, key=key)
 
 
@@ -121,5 +122,6 @@ async def resolve_as(
         incident = known_open(tx, incident_id)
         owe_word(tx, policy, incident, actor, RESOLVED)
         close_incident(tx, policy, incident, by=actor)
+        end_lost(tx, policy, incident.environment)
 
     await ledger.write(step)

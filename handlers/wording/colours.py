@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import UTC
 from typing import Final
 
 from pydantic import JsonValue
@@ -25,6 +26,7 @@ _CAUSES: Final[Mapping[str, str]] = {
     "stale": "has been silent for too long",
     "silent": "has not reported in time",
     "alerts": "has alerts that fire",
+    "never-ended": "has alerts that ceased to be repeated, and was never told that they ended",
     "no-alerts": "has no alert that fires",
     "timeout": "did not answer in time",
     "refused": "refused the connection",
@@ -79,6 +81,11 @@ def cause(code: str, facts: Mapping[str, JsonValue] | None = None) -> str:
     told = read.texts("failed") or _told(code, read)
     if code == "alerts" and told:
         return f"reports {listed(told)}"
+    if code == "never-ended" and told and (at := read.instant("told_at")) is not None:
+        return (
+            f"heard last of {listed(told)} at {at.astimezone(UTC):%-d %b, %H:%M} UTC, and never that it ended; if it "
+            "did, resolve an incident here"
+        )
     return f"{words} ({listed(told)})" if told else words
 
 

@@ -1,4 +1,5 @@
-"""`portcullis doctor` of API tokens: what each is for, and hints for those that could be for less; never a failure."""
+"""`portcullis doctor` of API tokens: what each is for, hints for those that could be for less, and monitors of
+which none may tell."""
 
 import pytest
 
@@ -69,3 +70,44 @@ def test_a_heartbeat_that_nobody_can_report_is_hinted_at(
 ) -> None:
     text = told(host, monkeypatch, f"job:heartbeat/{place}+heartbeat/production/nightly={A}", BEAT)
     assert text.startswith(f"hint: job is for heartbeat/{place}, and {why}. There are job (")
+
+
+NEVER = (
+    "environments.production: no token may tell of the {} monitor {}: UNKNOWN for good, and what waits for it stays shut; "
+    "add one to PORTCULLIS_API_TOKENS, such as {}"
+)
+
+
+@pytest.mark.requirement("C1")
+@pytest.mark.parametrize(
+    ("monitor", "tokens", "text"),
+    [
+        (BEAT, "", NEVER.format("heartbeat", "nightly", "cron:heartbeat/production/nightly=…")),
+        (ALERTS, "", NEVER.format("alertmanager", "alerts", "am:alerts=…")),
+        (ALERTS, f"ci:heartbeats+evidence+read={A}", NEVER.format("alertmanager", "alerts", "am:alerts=…")),
+        (ALERTS, f"am:alerts={A}", None),
+        (BEAT, f"ci:alerts={A}", NEVER.format("heartbeat", "nightly", "cron:heartbeat/production/nightly=…")),
+        (BEAT, f"ci:heartbeats={A}", None),
+        (BEAT, f"ci={A}", None),
+        # Several environments have one of this name: the short address opens nothing, the long one opens one.
+        (BEAT, f"c:heartbeat/nightly={A}", NEVER.format("heartbeat", "nightly", "cron:heartbeat/production/nightly=…")),
+    ],
+)  # fmt: skip
+def test_a_monitor_that_can_never_be_told_of_is_wrong(
+    host: Host, monkeypatch: pytest.MonkeyPatch, monitor: str, tokens: str, text: str | None
+) -> None:
+    told(host, monkeypatch, tokens, monitor)
+    out = host.call("doctor").out.splitlines()
+    if text is None:
+        assert "ok    told monitors: each has a token that may tell of it" in out
+    else:
+        assert f"WRONG told monitors: {text}" in out
+
+
+def test_a_token_of_one_heartbeat_tells_of_that_one_alone(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told(host, monkeypatch, f"c:heartbeat/production/nightly={A}", BEAT)
+    wrong = [line for line in host.call("doctor").out.splitlines() if line.startswith("WRONG told monitors")]
+    assert wrong
+    assert not [line for line in wrong if "environments.production:" in line]

@@ -56,6 +56,12 @@ SOURCES = (
         ),
         ("alerts", {"failed": ["HighErrors", "DiskFull"]}, "reports HighErrors and DiskFull"),
         ("alerts", {}, "has alerts that fire"),
+        (
+            "never-ended",
+            {"failed": ["Down"], "told_at": "2026-11-10T15:00:01+00:00"},
+            "heard last of Down at 10 Nov, 15:00 UTC, and never that it ended; if it did, resolve an incident here",
+        ),
+        ("never-ended", {}, "has alerts that ceased to be repeated, and was never told that they ended"),
         ("something-new", {}, "says something-new"),
     ],
 )
