@@ -69,15 +69,30 @@ def shift_at(duty: Duty, overrides: Overrides, instant: datetime) -> Shift | Non
     """Who is on call at an aware instant (P21): by the override that was declared last, else by the first layer whose
     hours contain it. None only before the beginning of every rotation that could be asked."""
     at = instant.astimezone(UTC)
-    for override in reversed(overrides):
-        if override.covers(at):
-            return Shift(override.person, override=override.id)
+    override = holder_at(overrides, at)
+    if override is not None:
+        return Shift(override.person, override=override.id)
     for layer in duty.layers:
         if layer.during is None or _covers(layer.during, at):
             person = on_call_at(layer.rotation, at)
             if person is not None:
                 return Shift(person, layer=layer.name)
     return None
+
+
+def holder_at(overrides: Overrides, instant: datetime) -> Override | None:
+    """Of those that cover an instant, the one that holds: the one declared last."""
+    return next((override for override in reversed(overrides) if override.covers(instant)), None)
+
+
+def holders(overrides: Overrides, one: Override, since: datetime) -> tuple[Override, ...]:
+    """Which of them hold during what is left of one of them, in the order in which they come: it alone where nothing
+    replaced it, it and others where they replaced a part, others alone where it holds nothing any more."""
+    start = max(one.begins_at, since)
+    edges = sorted({start, *(o.begins_at for o in overrides if start < o.begins_at < one.over_at),
+                    *(o.over_at for o in overrides if start < o.over_at < one.over_at)})  # fmt: skip
+    found = dict.fromkeys(holder_at(overrides, edge) for edge in edges)
+    return tuple(override for override in found if override is not None)
 
 
 def person_at(duty: Duty, overrides: Overrides, instant: datetime) -> str | None:

@@ -1,6 +1,7 @@
 """The hand-off: what is open and a note for the next one; and the message that goes by itself at every change."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -8,7 +9,7 @@ from pydantic import JsonValue
 
 from bot.domain.audit import Fact
 from bot.domain.change_request import ChangeRequest, RequestState
-from bot.domain.duty import next_change
+from bot.domain.duty import holders, next_change
 from bot.domain.incident import Incident
 from bot.domain.override import Override
 from bot.domain.owed import Timer
@@ -64,6 +65,8 @@ class Roster:
     zone: str
     overrides: tuple[Override, ...] = ()
     """Those in force and ahead, in the order in which they begin."""
+    holding: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Of each of these, the ids of those that hold during its hours: another one may have replaced it."""
     notes: tuple[Note, ...] = ()
 
 
@@ -88,13 +91,15 @@ async def rosters(
 def roster(tx: Transaction, policy: Policy, rotation: str, at: datetime | None = None) -> Roster:
     """One rotation at an instant, or now."""
     asked = tx.now if at is None else at
-    overrides = overrides_of(tx, policy, rotation, max(asked, tx.now))
+    since = max(asked, tx.now)
+    overrides = overrides_of(tx, policy, rotation, since)
     return Roster(
         duty=duty_at(tx, policy, rotation, asked),
         at=asked,
         now=tx.now,
         zone=zone_of(policy, rotation).key,
         overrides=tuple(sorted(overrides, key=lambda o: (o.begins_at, o.declared_at))),
+        holding={each.id: tuple(o.id for o in holders(overrides, each, since)) for each in overrides},
         notes=notes_of(tx, rotation),
     )
 
@@ -123,14 +128,14 @@ def _stands_still(tx: Transaction, request: ChangeRequest) -> bool:
 async def leave_note(
     ledger: Ledger, policy: Policy, asker: Asker, rotation: str | None, text: str, *, key: str
 ) -> Roster:
-    """Keep a note until the next hand-off of a rotation (the first one, unless it is named).
+    """Keep a note until the next hand-off of a rotation; where there is only one, it need not be named.
 
-    Raises Refusal `unknown-person`, `no-rotations`, `unknown-rotation`, `handoff-no-note`, `handoff-note-too-long`
-    or `too-many-notes`.
+    Raises Refusal `unknown-person`, `no-rotations`, `unknown-rotation`, `handoff-which-rotation`, `handoff-no-note`,
+    `handoff-note-too-long` or `too-many-notes`.
     """
 
     def step(tx: Transaction) -> Roster:
-        name = rotation_named(policy, rotation)
+        name = _of_note(policy, rotation, text)
         if tx.remembered(key) is not None:
             return roster(tx, policy, name)
         actor = known_person(tx, policy, asker)
@@ -148,6 +153,16 @@ async def leave_note(
         return roster(tx, policy, name)
 
     return await ledger.write(step)
+
+
+def _of_note(policy: Policy, rotation: str | None, text: str) -> str:
+    """The rotation of a note. Of several none is guessed: the note would reach somebody else's next one."""
+    if rotation is None and len(policy.on_call) > 1 and text.strip():
+        try:
+            return known("rotation", text.split(maxsplit=1)[0], list(policy.on_call))
+        except Refusal as unknown:
+            raise Refusal("handoff-which-rotation", unknown.facts) from None
+    return rotation_named(policy, rotation)
 
 
 def rotation_named(policy: Policy, rotation: str | None) -> str:

@@ -49,6 +49,8 @@ class Taken:
 
     override: Override
     relieved: tuple[str, ...]
+    seats: tuple[str, ...] | None = None
+    """Where seats in approvals do not go along: who has them meanwhile."""
 
 
 async def declarable(ledger: Ledger, policy: Policy, asker: Asker) -> str:
@@ -82,7 +84,7 @@ async def declare(
     def step(tx: Transaction) -> tuple[Taken, ...]:
         seen = tx.remembered(key)
         if isinstance(seen, list):
-            return tuple(taken for each in seen if (taken := _kept(tx, each)) is not None)
+            return tuple(taken for each in seen if (taken := _kept(tx, policy, each)) is not None)
         actor = known_person(tx, policy, asker)
         found = [_believed(tx, policy, actor, each) for each in wanted]
         done = tuple(_declared(tx, policy, actor, *each) for each in found)
@@ -91,6 +93,19 @@ async def declare(
         return done
 
     return await ledger.write(step)
+
+
+async def cancellable(ledger: Ledger, policy: Policy, asker: Asker) -> tuple[tuple[str, ...], int]:
+    """The overrides in force or ahead that somebody may take back, and how many others there are. Raises Refusal
+    `unknown-person`."""
+
+    def query(tx: Transaction) -> tuple[tuple[str, ...], int]:
+        person = known_person(tx, policy, asker).person or ""
+        found = tx.overrides.since(tx.now)
+        own = tuple(each.id for each in found if _may_cancel(tx, policy, each, person))
+        return own, len(found) - len(own)
+
+    return await ledger.read(query)
 
 
 async def cancel(ledger: Ledger, policy: Policy, asker: Asker, override_id: str, *, key: str) -> Override:
@@ -134,7 +149,11 @@ def _believed(tx: Transaction, policy: Policy, actor: Actor, wanted: Wanted) -> 
     if len(overrides) >= MOST_OPEN:
         raise Refusal("too-many-overrides", {"rotation": rotation, "limit": MOST_OPEN})
     relieved = people_between(duty, overrides, begins_at, wanted.ends_at)
-    _may_declare(tx, policy, rotation, duty, wanted.person, relieved, actor.person or "")
+    stretch = (begins_at, wanted.ends_at)
+    person = actor.person or ""
+    if not _may_declare(tx, policy, rotation, duty, wanted.person, relieved, person):
+        back = _given_away(tx, policy, duty, overrides, stretch, person)
+        raise _not_yours(policy, rotation, duty, wanted.person, relieved, person, back)
     if relieved == (wanted.person,):
         raise Refusal("override-changes-nothing", {"rotation": rotation, "person": wanted.person})
     return wanted, begins_at, duty
@@ -160,7 +179,7 @@ def _declared(
     tx.overrides.put(override, Fact(type="override.declared", by=actor, facts={"relieves": [*others]}))
     _tell(tx, policy, override, "declared", others)
     look_soon(tx, wanted.rotation)
-    return Taken(override=override, relieved=others)
+    return Taken(override=override, relieved=others, seats=seats_with(tx, policy, override))
 
 
 def _may_declare(
@@ -171,15 +190,22 @@ def _may_declare(
     taker: str,
     relieved: tuple[str, ...],
     person: str,
-) -> None:
+) -> bool:
     """Whoever takes it must be one of the rotation's people to take it unasked: a duty can carry a seat in an
     approval, and nobody helps themselves to one."""
-    if (
-        relieved == (person,)
-        or (person == taker and person in duty.people)
-        or _leads(tx, policy, rotation, person)
-    ):
-        return
+    taking = person == taker and person in duty.people
+    return relieved == (person,) or taking or _leads(tx, policy, rotation, person)
+
+
+def _not_yours(
+    policy: Policy,
+    rotation: str,
+    duty: Duty,
+    taker: str,
+    relieved: tuple[str, ...],
+    person: str,
+    back: tuple[str, ...],
+) -> Refusal:
     facts: dict[str, JsonValue] = {
         "rotation": rotation,
         "on_call": [*relieved[:MOST_NAMED]],
@@ -187,8 +213,38 @@ def _may_declare(
         "takes": taker in duty.people,
         "own": person == taker,
         "roles": [*policy.on_call[rotation].leads],
+        "back": [*back],
     }
-    raise Refusal("override-not-yours", facts)
+    return Refusal("override-not-yours", facts)
+
+
+def _given_away(
+    tx: Transaction,
+    policy: Policy,
+    duty: Duty,
+    overrides: Sequence[Override],
+    stretch: tuple[datetime, datetime],
+    person: str,
+) -> tuple[str, ...]:
+    """The fewest overrides that somebody may take back and has the whole stretch then; none where that is not so."""
+    begins_at, ends_at = stretch
+
+    def alone_without(gone: Sequence[Override]) -> bool:
+        left = [each for each in overrides if each not in gone]
+        return people_between(duty, left, begins_at, ends_at) == (person,)
+
+    needed = [
+        each
+        for each in overrides
+        if each.begins_at < ends_at and each.over_at > begins_at and _may_cancel(tx, policy, each, person)
+    ]
+    if not needed or len(needed) > MOST_NAMED or not alone_without(needed):
+        return ()
+    for each in tuple(needed):
+        fewer = [other for other in needed if other is not each]
+        if alone_without(fewer):
+            needed = fewer
+    return tuple(each.id for each in needed)
 
 
 def _leads(tx: Transaction, policy: Policy, rotation: str, person: str) -> bool:
@@ -205,15 +261,18 @@ def _cancellable(tx: Transaction, policy: Policy, override: Override, actor: Act
         raise Refusal("override-cancelled", {"override": override.id, **facts})
     if override.ends_at <= tx.now:
         raise Refusal("override-over", {"override": override.id, "at": override.ends_at.isoformat()})
-    person = actor.person or ""
-    if person in (override.declared_by.person, override.person) or _leads(
-        tx, policy, override.rotation, person
-    ):
+    if _may_cancel(tx, policy, override, actor.person or ""):
         return
     found = policy.on_call.get(override.rotation)
     roles: list[JsonValue] = [] if found is None else [*found.leads]
     said: dict[str, JsonValue] = {"by": override.declared_by.person, "taker": override.person, "roles": roles}
     raise Refusal("override-not-yours-to-cancel", {"override": override.id, **said})
+
+
+def _may_cancel(tx: Transaction, policy: Policy, override: Override, person: str) -> bool:
+    return person in (override.declared_by.person, override.person) or _leads(
+        tx, policy, override.rotation, person
+    )
 
 
 def _beginning(begins_at: datetime | None, now: datetime) -> datetime:
@@ -235,12 +294,17 @@ def _fits(begins_at: datetime, ends_at: datetime, now: datetime) -> None:
         raise Refusal("override-too-far", {**facts, "limit_days": HORIZON.days})
 
 
-def seats_stay(policy: Policy, override: Override) -> bool:
-    """Whether roles hang on this rotation that do not go to whoever takes it: they are paged, and sign nothing by it."""
+def seats_with(tx: Transaction, policy: Policy, override: Override) -> tuple[str, ...] | None:
+    """Where roles hang on this rotation that do not go to whoever takes it, who has them meanwhile: whoever takes it is
+    paged, and signs nothing by it. None where they go along, or where there are none."""
     found = policy.on_call.get(override.rotation)
     if found is None or found.duty is None or override.moves_seats(found.duty.people):
-        return False
-    return any(role.on_call == override.rotation for role in policy.roles.values())
+        return None
+    if all(role.on_call != override.rotation for role in policy.roles.values()):
+        return None
+    people = found.duty.people
+    moving = [o for o in overrides_of(tx, policy, override.rotation, tx.now) if o.moves_seats(people)]
+    return people_between(found.duty, moving, override.begins_at, override.ends_at)[:MOST_NAMED]
 
 
 def _turns(tx: Transaction, policy: Policy, override: Override) -> tuple[str, ...]:
@@ -256,6 +320,8 @@ def _turns(tx: Transaction, policy: Policy, override: Override) -> tuple[str, ..
 
 def _tell(tx: Transaction, policy: Policy, override: Override, code: str, others: tuple[str, ...]) -> None:
     """Both people and the channel."""
+    seats = seats_with(tx, policy, override) if code == "declared" else None
+    found = policy.on_call.get(override.rotation)
     by = override.cancelled_by or override.declared_by
     facts: dict[str, JsonValue] = {
         "code": code,
@@ -266,16 +332,22 @@ def _tell(tx: Transaction, policy: Policy, override: Override, code: str, others
         "begins_at": override.begins_at.isoformat(),
         "ends_at": override.ends_at.isoformat(),
         "reason": override.reason,
-        "seats_stay": code == "declared" and seats_stay(policy, override),
+        "seats_stay": seats is not None,
+        "seats": [*(seats or ())],
+        "leads": found is not None and bool(found.leads),
     }
     for person in dict.fromkeys((override.person, *others)):
         owing.tell_person(tx, policy, person, NOTE, override.id, facts)
     owing.channel(tx, policy.slack.channels.incidents, NOTE, override.id, facts)
 
 
-def _kept(tx: Transaction, seen: JsonValue) -> Taken | None:
+def _kept(tx: Transaction, policy: Policy, seen: JsonValue) -> Taken | None:
     """What was answered to the same command before."""
     if not isinstance(seen, list) or not seen:
         return None
     override = tx.overrides.get(str(seen[0]))
-    return None if override is None else Taken(override=override, relieved=tuple(map(str, seen[1:])))
+    if override is None:
+        return None
+    return Taken(
+        override=override, relieved=tuple(map(str, seen[1:])), seats=seats_with(tx, policy, override)
+    )

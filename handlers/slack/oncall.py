@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from bot.domain.refusal import Refusal
 from bot.flows import handoff as handing
 from bot.flows import overrides as overriding
 from bot.flows.asked_duty import ask_soon
@@ -86,6 +87,9 @@ async def _override(context: SlackContext, command: Command, rest: str) -> Messa
         return message(["The form opens now. In a hurry: `/oncall help` shows how to write it in one line."])
     word, _, name = rest.partition(" ")
     if word.lower() == _CANCEL:
+        if not name.strip():
+            ids, others = await overriding.cancellable(ledger, policy, command.asker)
+            raise Refusal("which-override", {"ids": [*ids], "others": others})
         wanted_id = override_id(name)
         done = await overriding.cancel(ledger, policy, command.asker, wanted_id, key=command.key)
         return cancelled(policy, done)
@@ -107,7 +111,7 @@ async def _handoff(context: SlackContext, command: Command, rest: str) -> Messag
     rotation = handing.rotation_named(policy, named)
     work = _handing(context, command, rotation)
     context.background.start(later(context, command.response_url, work), name="handoff")
-    return message(["Your note is kept for the next one."]) if note else None
+    return message([f"Your note is kept for the next one in {escape(rotation)}."]) if note else None
 
 
 async def _handing(context: SlackContext, command: Command, rotation: str) -> Message:

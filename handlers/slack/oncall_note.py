@@ -9,7 +9,7 @@ from bot.domain.owed import Delivery
 from bot.flows.handoff import NOTE as HANDOFF
 from bot.flows.handoff import open_work
 from bot.flows.on_duty import on_duty, zone_of
-from bot.flows.overrides import Taken, seats_stay
+from bot.flows.overrides import Taken
 from bot.policy import Policy
 from bot.ports import Ledger
 from handlers.slack.blocks import Message, escape, message, reader_time
@@ -70,8 +70,11 @@ def declared(policy: Policy, done: tuple[Taken, ...]) -> Message:
         lines.append(f"*{escape(each.rotation)}* {escape(oncall.override(each, voice.name, when), LONGEST)}")
         if instead:
             lines.append(escape(instead))
-        if seats_stay(policy, each):
-            lines.append(escape(oncall.SEATS_STAY.format(person=voice.name(each.person))))
+        if taken.seats is not None:
+            holders, found = [voice.name(person) for person in taken.seats], policy.on_call.get(each.rotation)
+            leads = found is not None and bool(found.leads)
+            said = oncall.seats_stay(voice.name(each.person), each.rotation, holders, leads=leads)
+            lines.append(escape(said, LONGEST))
     ids = " and ".join(f"`/oncall override cancel {taken.override.id}`" for taken in done)
     lines.append(f"Everybody concerned is told, and so is the channel of incidents. {ids} takes it back.")
     return message(lines)

@@ -2,25 +2,21 @@
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime
 from typing import Final
-from zoneinfo import ZoneInfo
 
-from bot.domain.durations import parse as parse_duration
 from bot.domain.refusal import Refusal
-from bot.domain.wall_clock import end_instant, local, start_instant
 from bot.flows.on_duty import zone_of
-from bot.flows.overrides import Wanted, rotations
+from bot.flows.overrides import BEHIND, Wanted, rotations
 from bot.policy import Policy
+from handlers.slack.oncall_times import Said, read
 
 USAGE: Final = (
     "/oncall override ROTATION PERSON from TIME until TIME [and PERSON from TIME until TIME] [reason…]"
 )
 _KEY: Final = re.compile(r"(from|until|to|at)=(.*)", re.IGNORECASE | re.DOTALL)
-_CLOCK: Final = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)|(24):(00)", re.ASCII)
 _ID: Final = re.compile(r"(?:ovr-?)?0*([1-9][0-9]{0,8})", re.IGNORECASE)
-_DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_DATE: Final = len("2026-12-01")
+_UNTIL: Final = ("until", "to")
 
 
 @dataclass(slots=True)
@@ -84,7 +80,7 @@ def asked(text: str, policy: Policy, now: datetime) -> tuple[str | None, datetim
     if key.lower() != "at":
         raise Refusal("too-many-words", {"name": key[:40], "usage": "/oncall who [ROTATION] [at=TIME]"})
     zone = zone_of(policy, rotation or next(iter(policy.on_call), ""))
-    at = _time(words, "at", zone, now, end=False)
+    at = read(words.left, "at", zone, now, end=False).at
     if words.left:
         raise Refusal(
             "too-many-words", {"name": words.left[0][:40], "usage": "/oncall who [ROTATION] [at=TIME]"}
@@ -117,58 +113,34 @@ def _half(
     words: _Words, policy: Policy, now: datetime, asker: str, rotation: str
 ) -> tuple[str, datetime | None, datetime]:
     word = words.take()
-    if not word or word.lower() in ("from", "until", "to"):
+    if not word or word.lower() in ("from", *_UNTIL):
         raise Refusal("override-too-few-words", {"usage": USAGE})
     person, zone = _person(word, policy, asker), zone_of(policy, rotation)
     begins = None
     if words.next_is("from"):
         words.take()
-        begins = _time(words, "from", zone, now, end=False)
-    if not words.next_is("until", "to"):
+        said = read(words.left, "from", zone, now, end=False)
+        begins = said.at
+        if begins is not None and begins < now - BEHIND:
+            _a_week_on("override-begins-in-the-past", begins, said)
+        if not words.next_is(*_UNTIL) and any(each.lower() in _UNTIL for each in words.left):
+            raise Refusal("override-word-before-until", {"name": words.left[0][:40], "zone": zone.key})
+    if not words.next_is(*_UNTIL):
         raise Refusal("override-too-few-words", {"usage": USAGE})
     words.take()
-    return person, begins, _time(words, "until", zone, begins or now, end=True) or now
+    said = read(words.left, "until", zone, begins or now, end=True)
+    ends = said.at or now
+    if ends <= now:
+        _a_week_on("override-ends-in-the-past", ends, said)
+    if begins is not None and ends <= begins:
+        _a_week_on("override-ends-first", ends, said, begins)
+    return person, begins, ends
 
 
-def _time(words: _Words, key: str, zone: ZoneInfo, after: datetime, *, end: bool) -> datetime | None:
-    """`now`, a span after `after`, a time of day, a day, or both, by the rotation's clock; None for now.
-
-    Raises Refusal `bad-on-call-time`.
-    """
-    word = words.take()
-    if word.lower() == "now" and not end:
-        return None
-    try:
-        day = _day(word, zone, after)
-        clock = _CLOCK.fullmatch(words.left[0]) if words.left and day is not None else _CLOCK.fullmatch(word)
-        if clock is not None and day is not None:
-            words.take()
-        wall = end_instant if end else start_instant
-        if clock is not None:
-            first = local(after, zone).date() if day is None else day
-            at = wall(_at(first, clock), zone)
-            return at if day is not None or at > after else wall(_at(first + timedelta(days=1), clock), zone)
-        if day is not None:
-            return wall(datetime.combine(day, time()), zone)
-        if not (word[:4].isdigit() and "-" in word):
-            return after + parse_duration(word)
-        said = datetime.fromisoformat(word)
-        return said.astimezone(UTC) if said.tzinfo else wall(said, zone)
-    except (ValueError, OverflowError):
-        raise Refusal("bad-on-call-time", {"key": key, "name": word[:40], "zone": zone.key}) from None
-
-
-def _at(day: date, clock: re.Match[str]) -> datetime:
-    hour, minute = int(clock[1] or clock[3]), int(clock[2] or clock[4])
-    return datetime.combine(day, time()) + timedelta(hours=hour, minutes=minute)
-
-
-def _day(word: str, zone: ZoneInfo, after: datetime) -> date | None:
-    """A date, or the next day of that name from that day on; None for another word. Raises ValueError."""
-    if len(word) == _DATE and word[4:5] == "-":
-        return date.fromisoformat(word)
-    name = word.lower()[:3]
-    if name not in _DAYS or not word.isalpha():
-        return None
-    today = local(after, zone).date()
-    return today + timedelta(days=(_DAYS.index(name) - today.weekday()) % 7)
+def _a_week_on(code: str, at: datetime, said: Said, begins: datetime | None = None) -> None:
+    """Refuse what is past although it was said by the name of a day: whoever said it may mean the next one. What was
+    said in another way is the flow's to refuse."""
+    if said.later is None:
+        return
+    facts = {"at": at.isoformat(), "weekday": said.weekday, "later": said.later}
+    raise Refusal(code, facts if begins is None else {**facts, "begins_at": begins.isoformat()})

@@ -44,14 +44,14 @@ def standing(roster: Roster, names: Names, when: When) -> list[str]:
     at = "" if roster.at == roster.now else f"At {when(roster.at)}: "
     lines = [f"{at}{_who(duty, names, when)}"]
     if duty.override is not None:
-        lines.append(override(duty.override, names, when))
+        lines.append(override(duty.override, names, when) + behind(roster, duty.override))
     if duty.by is By.ELSEWHERE and duty.told_at is not None:
         lines.append(f"Told {ago(duty.told_at, roster.now)} by the system that keeps this rotation.")
     if duty.by in (By.CONTACT, By.NOBODY) and duty.problem not in (None, "not-begun"):
         heard = "" if duty.told_at is None else f" It answered last {ago(duty.told_at, roster.now)}."
         lines.append(f"{problem(duty.problem)}.{heard}")
     ahead = [o for o in roster.overrides if duty.override is None or o.id != duty.override.id]
-    lines += [override(each, names, when) for each in ahead[:MOST_AHEAD]]
+    lines += [override(each, names, when) + behind(roster, each) for each in ahead[:MOST_AHEAD]]
     if len(ahead) > MOST_AHEAD:
         lines.append(f"and {len(ahead) - MOST_AHEAD} more overrides")
     return lines
@@ -81,11 +81,23 @@ def override(each: Override, names: Names, when: When) -> str:
     )
 
 
-SEATS_STAY: Final = (
-    "Only the pages go along: {person} is none of the rotation's people and no lead declared this, so the roles and "
-    "seats in approvals that go by this rotation stay with whoever has them without it."
-)
-"""Beside an override whose taker is called, and signs nothing by it."""
+def behind(roster: Roster, each: Override) -> str:
+    """What others took of an override: of several for the same hours only one holds."""
+    holding = roster.holding.get(each.id, (each.id,))
+    others = listed([other for other in holding if other != each.id])
+    if not others:
+        return ""
+    return f" (partly behind {others})" if each.id in holding else f" (behind {others}, holds nothing)"
+
+
+def seats_stay(person: str, rotation: str, holders: list[str], *, leads: bool) -> str:
+    """Beside an override whose taker is called, and signs nothing by it. All are names as they are shown."""
+    keeps = listed(holders) or "whoever has them without it"
+    lead = ", or by a lead" if leads else ""
+    return (
+        f"{person} gets the pages; seats in approvals stay with {keeps}, for they go only to {rotation}'s own "
+        f"people{lead}."
+    )
 
 
 def override_note(facts: Facts, override_id: str, names: Names, when: When) -> str:
@@ -100,7 +112,10 @@ def override_note(facts: Facts, override_id: str, names: Names, when: When) -> s
     if code == "declared":
         instead = f" instead of {others}" if others else ""
         told = f"{override_id}: {person} is on call in {rotation} from {when(begins)} until {when(ends)}{instead}."
-        stays = f" {SEATS_STAY.format(person=person)}" if facts.said.get("seats_stay") is True else ""
+        stays = ""
+        if facts.said.get("seats_stay") is True:
+            holders = [names(each) for each in facts.texts("seats")]
+            stays = f" {seats_stay(person, rotation, holders, leads=facts.said.get('leads') is True)}"
         return f"{told} Declared by {by}.{reason}{stays}"
     given = f" It is {others} again." if others else ""
     if code == "cancelled":

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bot.domain.calendar import Recurring, parse_until
 from bot.domain.change_request import Actor
 from bot.domain.crons import Cron, occurrences
-from bot.domain.duty import Duty, Layer, next_change, people_between, person_at, shift_at
+from bot.domain.duty import Duty, Layer, holder_at, holders, next_change, people_between, person_at, shift_at
 from bot.domain.override import Override
 from bot.domain.rotation import Rotation
 
@@ -274,3 +274,20 @@ def test_ten_thousand_instants_a_second() -> None:
                 ask(FOLLOW_THE_SUN, overrides, instant)
             best = min(best, time.process_time() - began)
         assert best * 10_000 / most < 1.0, ask
+
+
+def test_who_holds_during_an_override_is_by_the_same_precedence() -> None:
+    start = datetime(2026, 11, 10, 12, tzinfo=UTC)
+    first = override(1, "p0", start, 4 * HOUR)
+    second = override(2, "p1", start + HOUR, 3 * HOUR)
+    third = override(3, "p2", start, 2 * HOUR)
+    several = [first, second, third]
+    assert holders(several, first, start) == (third, second)
+    assert holders(several, second, start) == (third, second)
+    assert holders(several, third, start) == (third,)
+    assert holders(several, second, start + 2 * HOUR) == (second,)
+    assert holders([first], first, start) == (first,)
+    for each in several:
+        quarters = (each.begins_at + number * 15 * MINUTE for number in range(16))
+        seen = {holder_at(several, at) for at in quarters if each.covers(at)}
+        assert seen == {*holders(several, each, start)}

@@ -11,6 +11,10 @@ from bot.domain.environment import Colour
 from bot.domain.refusal import Refusal
 from bot.flows import handoff
 from bot.flows.on_duty import By
+from handlers.wording.facts import Facts
+from handlers.wording.oncall_refusals import ONCALL
+from handlers.wording.said import Said
+from handlers.wording.times import utc
 from tests.flows.manning import ROTATION, SUN, Rota
 from tests.flows.world import DAY, HOUR, SECOND
 
@@ -119,6 +123,26 @@ async def test_notes_pass_to_the_next_one_and_are_gone_then(world: Rota) -> None
     told = await world.owed("handoff-note")
     assert all(d.facts["notes"][0]["text"] == "The disk of db-2 is slow" for d in told)  # type: ignore[index,call-overload]
     assert (await handoff.rosters(world.ledger, world.policy))[0].notes == ()
+
+
+SEVERAL = ("primary: {" + ROTATION + "}", "primary: {" + ROTATION + "}\n  database: {" + ROTATION + "}")
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"), [("databse pool is slow", "database"), ("databse", "database"), ("the pool", None)]
+)
+async def test_with_several_rotations_a_note_is_never_guessed_into_one(
+    world: Rota, text: str, meant: str | None
+) -> None:
+    await world.begin(SEVERAL)
+    with pytest.raises(Refusal, match="handoff-which-rotation") as refused:
+        await handoff.leave_note(world.ledger, world.policy, world.asker("cy"), None, text, key="n")
+    assert refused.value.facts["meant"] == meant
+    said = ONCALL["handoff-which-rotation"](Said(Facts(refused.value.facts), str, utc))
+    assert ("Did you mean “database”?" in said) is (meant is not None)
+    assert "Nothing was kept." in said
+    assert all(not each.notes for each in await handoff.rosters(world.ledger, world.policy))
+    await handoff.leave_note(world.ledger, world.policy, world.asker("cy"), "database", text, key="m")
 
 
 @pytest.mark.parametrize(("text", "code"), [(" ", "handoff-no-note"), ("x" * 501, "handoff-note-too-long")])

@@ -12,6 +12,10 @@ from bot.flows import overrides
 from bot.flows.asking import Asker
 from bot.flows.on_duty import By, rostered
 from bot.flows.roles import roles_of
+from handlers.wording.facts import Facts
+from handlers.wording.oncall_refusals import ONCALL
+from handlers.wording.said import Said
+from handlers.wording.times import utc
 from tests.flows.manning import LEADS, PAGERDUTY, SUN, Rota
 from tests.flows.world import DAY, HOUR, MINUTE, SECOND
 
@@ -161,6 +165,50 @@ async def test_one_of_somebody_who_left_the_directory_holds_nothing(world: Rota)
     await world.override("cy", "sam")
     await world.begin(("  sam: {slack: U06SAM, github: sam-k}\n", ""), ("[bo, sam]", "[bo]"))
     assert await world.on_duty() == "cy"
+
+
+async def test_whoever_gave_a_part_away_hears_what_to_take_back_first(world: Rota) -> None:
+    await world.override("cy", "vic", HOUR, HOUR)
+    await world.override("cy", "sam", 30 * HOUR, HOUR)
+    refused = await world.refusal("cy", world.wanted("sam", HOUR, 4 * HOUR))
+    assert (refused.code, refused.facts["back"]) == ("override-not-yours", ["OVR-1"])
+    said = ONCALL["override-not-yours"](Said(Facts(refused.facts), str, utc))
+    assert "Or take OVR-1 back first (/oncall override cancel OVR-1): then it is yours to give." in said
+    await world.cancel("cy", "OVR-1")
+    await world.override("cy", "sam", HOUR, 4 * HOUR)
+
+
+async def test_only_where_that_makes_it_theirs_again(world: Rota) -> None:
+    await world.override("bo", "bo", HOUR, HOUR)  # bo took it: not cy's to take back
+    assert (await world.refusal("cy", world.wanted("vic", None, 4 * HOUR))).facts["back"] == []
+    await world.override("cy", "vic", 3 * HOUR, HOUR)
+    assert (await world.refusal("cy", world.wanted("sam", None, 5 * HOUR))).facts["back"] == []
+
+
+async def test_of_several_behind_each_other_each_that_is_in_the_way_is_named(world: Rota) -> None:
+    await world.override("cy", "bo", HOUR, 2 * HOUR)
+    await world.override("cy", "vic", 4 * HOUR, HOUR)
+    assert (await world.refusal("cy", world.wanted("sam", HOUR, 5 * HOUR))).facts["back"] == [
+        "OVR-1",
+        "OVR-2",
+    ]
+
+
+async def test_what_there_is_to_take_back_is_what_is_not_over_and_one_s_own(world: Rota) -> None:
+    async def own(name: str) -> tuple[tuple[str, ...], int]:
+        return await overrides.cancellable(world.ledger, world.policy, world.asker(name))
+
+    assert await own("cy") == ((), 0)
+    await world.override("cy", "vic", None, HOUR)
+    await world.override("cy", "sam", 2 * HOUR, HOUR)
+    await world.override("cy", "sam", 4 * HOUR, HOUR)
+    await world.cancel("cy", "OVR-3")
+    assert await own("cy") == (("OVR-1", "OVR-2"), 0)
+    assert await own("vic") == (("OVR-1",), 1)
+    world.clock.advance(HOUR)
+    assert await own("vic") == ((), 1)
+    with pytest.raises(Refusal, match="unknown-person"):
+        await overrides.cancellable(world.ledger, world.policy, Asker(team="T1", user="U99NOBODY"))
 
 
 # Swaps

@@ -53,6 +53,9 @@ ONCALL = [
     ("override nothing @bo until 4h", "There is no rotation “nothing” in the policy."),
     ("override primary @bo until", f"“nothing” {TIME}"),
     ("override primary @bo until yesterday", f"“yesterday” {TIME}"),
+    ("override primary @bo until fri 17", f"“fri 17” {TIME}"),
+    ("override primary @bo from fri 09:00 CET until fri 17:00", "“CET” does not say for sure which zone is meant."),
+    ("override primary @bo from fri 09:00 sharp until 24h", "“sharp” stands between the beginning and until"),
     ("override primary @bo until -4h", f"“-4h” {TIME}"),
     ("override primary @bo until 99999d", f"“99999d” {TIME}"),
     ("override primary @bo until 25:99", f"“25:99” {TIME}"),
@@ -60,7 +63,7 @@ ONCALL = [
     ("override primary @bo until 2027-02-31", f"“2027-02-31” {TIME}"),
     ("override primary @bo until 0h", "is past. Name a later one."),
     ("override primary @bo from yesterday until 4h " + "x" * 2000, "“yesterday” is no time. Write from 4h"),
-    ("override cancel", "“nothing” is no override. They are called OVR-3, or 3 for short; /oncall who lists them."),
+    ("override cancel", "No override is in force or ahead, so there is none to cancel."),
     ("override cancel foo", "“foo” is no override."),
     ("override cancel OVR-99", "There is no override OVR-99."),
 ]  # fmt: skip

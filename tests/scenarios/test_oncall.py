@@ -92,7 +92,10 @@ async def test_what_a_field_is_refused_for_stands_beside_it(make_stage: Make) ->
 async def test_what_is_open_and_a_note_for_the_next_one(make_stage: Make) -> None:
     stage = await make_stage(TURNS)
     await stage.deploy(ADA, "freeze production to=2h The database moves")
-    assert "Your note is kept" in await oncall(stage, CY, "handoff primary db-2 is <slow>")
+    assert "there is none to cancel" in await oncall(stage, CY, "override cancel")
+    assert "Your note is kept for the next one in primary." in await oncall(
+        stage, CY, "handoff primary db-2 is <slow>"
+    )
     told = await stage.told(
         CY, "Cy is on call", "No incident is open", "Frozen: production, FRZ-1", "leaves a note"
     )

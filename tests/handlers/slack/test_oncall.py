@@ -13,7 +13,7 @@ from bot.flows import handoff
 from bot.flows.asked_duty import keep
 from bot.ports import Duty
 from handlers.slack import oncall
-from handlers.slack.oncall_note import incidents, note
+from handlers.slack.oncall_note import declared, incidents, note
 from handlers.slack.voice import Voice
 from handlers.wording.facts import Facts
 from handlers.wording.oncall_refusals import ONCALL
@@ -21,7 +21,7 @@ from handlers.wording.said import Said
 from handlers.wording.times import utc
 from sandbox.client import SandboxClient
 from storage import schema
-from tests.flows.manning import CONTACTS, PAGERDUTY, SUN, Rota
+from tests.flows.manning import CONTACTS, LEADS, PAGERDUTY, SUN, Rota
 from tests.flows.world import DAY, HOUR, MINUTE
 from tests.handlers.slack.examples import NOW, incident
 
@@ -69,6 +69,32 @@ async def test_layers_overrides_ahead_and_reasons_are_named(world: Rota) -> None
     for number in range(6):
         await world.override("bo", "bo", (4 + number) * DAY, HOUR)
     assert "and 2 more overrides" in await who(world)
+
+
+async def test_an_override_that_others_replaced_is_shown_behind_them(world: Rota) -> None:
+    await world.override("cy", "vic", length=2 * HOUR)
+    await world.override("vic", "sam", length=2 * HOUR)
+    await world.override("sam", "bo", HOUR, HOUR)
+    lines = (await who(world)).splitlines()
+    (first,) = [line for line in lines if "OVR-1: vic" in line]
+    (second,) = [line for line in lines if "OVR-2: sam" in line]
+    (third,) = [line for line in lines if "OVR-3: bo" in line]
+    assert first.endswith("(behind OVR-2 and OVR-3, holds nothing)")
+    assert second.endswith("(partly behind OVR-3)")
+    assert "behind" not in third
+
+
+async def test_the_seats_sentence_names_who_keeps_them_and_leads_where_there_are_any(world: Rota) -> None:
+    await world.begin(LEADS)
+    made = await world.override("cy", "lin")
+    said = shown(declared(world.policy, (made,)))
+    assert (
+        "lin gets the pages; seats in approvals stay with cy, for they go only to primary's own people"
+        in said
+    )
+    assert "own people, or by a lead." in said
+    moved = await world.override("cy", "bo", 30 * HOUR)
+    assert "seats" not in shown(declared(world.policy, (moved,)))
 
 
 async def test_what_another_system_says_is_told_with_its_age_and_its_silence(world: Rota) -> None:
@@ -142,7 +168,10 @@ async def test_an_override_is_told_when_it_is_declared_and_when_it_is_taken_back
     assert said is not None
     assert "vic is on call in primary from" in said
     assert "instead of cy. Declared by cy. “Dentist”" in said
-    assert "Only the pages go along: vic is none of the rotation's people and no lead declared this" in said
+    assert (
+        "vic gets the pages; seats in approvals stay with cy, for they go only to primary's own people."
+        in said
+    )
     await world.cancel("cy")
     back, *_ = await world.owed("override-note")
     said = await sent(world, back)
@@ -155,7 +184,7 @@ FACTS: dict[str, Any] = {
     "rotation": "primary", "on_call": ["cy", "bo"], "taker": "vic", "roles": ["platform-lead"], "by": "cy", "person": "cy",
     "override": "OVR-3", "at": "2026-11-10T15:00:00+00:00", "begins_at": "2026-11-10T15:00:00+00:00", "limit": 10,
     "limit_days": 400, "length": 600, "name": "<x>", "key": "until", "zone": "UTC", "usage": "/oncall", "source": "pagerduty P1",
-    "meant": None, "known": ["primary"],
+    "meant": None, "known": ["primary"], "weekday": "Saturday", "later": "2026-11-28 09:00", "ids": ["OVR-3"], "back": ["OVR-3"],
 }  # fmt: skip
 
 
@@ -165,3 +194,15 @@ def test_every_refusal_is_a_sentence_with_or_without_its_facts(code: str) -> Non
         said = ONCALL[code](Said(Facts(Refusal(code, facts).facts), str, utc))
         assert said.endswith((".", "?"))
         assert "None" not in said
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"ids": ["OVR-4", "OVR-5"], "others": 0}, "Say which one: OVR-4 or OVR-5. Write /oncall override cancel OVR-4;"),
+        ({"ids": [], "others": 2}, "None of the overrides in force or ahead is yours to take back."),
+        ({"ids": [], "others": 0}, "No override is in force or ahead, so there is none to cancel."),
+    ],
+)  # fmt: skip
+def test_which_overrides_there_are_to_cancel_is_said(facts: dict[str, Any], said: str) -> None:
+    assert said in ONCALL["which-override"](Said(Facts(facts), str, utc))
