@@ -21,7 +21,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     check = verbs.add_parser(
         "check", help="name every problem of a policy with its line; exit 2 if there is one"
     )
-    add_policy_option(check)
+    which = check.add_mutually_exclusive_group()
+    which.add_argument("file", type=file, nargs="?", metavar="FILE", help="the same as --policy FILE")
+    add_policy_option(which)
     check.add_argument("--json", action="store_true", help="print one JSON object")
     verbs.add_parser("schema", help="print the JSON Schema (draft 2020-12) for editors").add_argument(
         "--json", action="store_true", help="accepted, since a schema is JSON anyway"
@@ -33,7 +35,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.set_defaults(run=run)
 
 
-def add_policy_option(parser: argparse.ArgumentParser) -> None:
+def add_policy_option(parser: argparse._ActionsContainer) -> None:
     """Add `--policy FILE`, by default the file the bot itself would read."""
     default = os.environ.get("PORTCULLIS_POLICY") or "policy.yaml"
     parser.add_argument(
@@ -56,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the sub-verb; the exit status is 0 yes, 1 no, 2 wrong configuration."""
     match args.verb:
         case "check":
-            return _check(args.policy, as_json=args.json)
+            return _check(args.file or args.policy, as_json=args.json)
         case "schema":
             return _schema()
         case _:

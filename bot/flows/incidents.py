@@ -78,8 +78,7 @@ def _draft(
     tx: Transaction, policy: Policy, environment: str, cause: Cause, severity: str | None = None
 ) -> Incident:
     section = policy.environments.get(environment)
-    first = next(iter(policy.severities), "P0")
-    severity = severity or (section.severity if section is not None else None) or first
+    severity = severity or (section.severity if section is not None else None) or policy.usual_severity
     within = policy.severities.get(severity)
     chain = chain_of(policy, severity)
     return Incident(
@@ -231,10 +230,9 @@ def deployment_failed(
     tx: Transaction, policy: Policy, environment: str, request_id: str, *, undone: str | None = None
 ) -> Incident:
     """A rollout failed: its incident, with it as the suspect (P21). A rollback that failed belongs to the open incident
-    of what it was to take back (`undone`), which stays the suspect."""
+    of what it was to take back (`undone`), which stays the suspect, and whose thread says so (`rolled_back`)."""
     for incident in tx.incidents.open(environment):
         if undone is not None and incident.suspect == undone:
-            note(tx, policy, incident, "again", request=request_id)
             card(tx, policy, incident)
             return incident
     return open_incident(tx, policy, environment, cause=Cause.DEPLOYMENT, suspect=request_id)

@@ -6,6 +6,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
+from bot.domain.approval import ApprovalState
 from bot.domain.audit import Fact
 from bot.domain.change_request import ChangeRequest, RequestState
 from bot.domain.deployment import Run
@@ -14,6 +15,7 @@ from bot.flows.incidents import taken_back
 from bot.flows.on_duty import called
 from bot.flows.report import owe_report
 from bot.flows.roles import first_responder
+from bot.flows.suspects import rollback_ended
 from bot.policy import Policy
 from bot.ports import Transaction
 
@@ -34,6 +36,9 @@ def tell_end(tx: Transaction, policy: Policy, request: ChangeRequest, run: Run) 
     owing.card(tx, policy, request)
     owing.note(tx, policy, request, f"rollback-{request.state.value}", **facts)
     owing.answer(tx, policy, request, request.state.value)
+    signed = [a for a in tx.approvals.of(request.id) if a.state is ApprovalState.COUNTED]
+    approved: list[JsonValue] = [a.person for a in signed if a.revision == request.revision]
+    rollback_ended(tx, policy, request, f"rollback-{request.state.value}", approved_by=approved, **facts)
     undone = None if request.rolls_back is None else tx.requests.get(request.rolls_back, lock=True)
     if request.state is not RequestState.LIVE:
         urgent(tx, policy, request, f"rollback-{request.state.value}", facts)

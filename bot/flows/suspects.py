@@ -119,6 +119,16 @@ def rollback_filed(tx: Transaction, policy: Policy, request: ChangeRequest) -> N
         card(tx, policy, after)
 
 
+def rollback_ended(
+    tx: Transaction, policy: Policy, request: ChangeRequest, code: str, **facts: JsonValue
+) -> None:
+    """A rollback is over, one way or the other: the thread of each open incident that it answers says how. What it
+    changed stands in its own record, of which the timeline is made."""
+    for incident in tx.incidents.open(request.environment):
+        if _answers(incident, request) or incident.rolled_back_by == request.id:
+            note(tx, policy, incident, code, request=request.id, **facts)
+
+
 def _answers(incident: Incident, rollback: ChangeRequest) -> bool:
     takes_back = incident.suspect is not None and incident.suspect == rollback.rolls_back
     return takes_back or rollback.ticket == incident.id

@@ -130,7 +130,7 @@ def account_of(tx: Transaction, policy: Policy, incident_id: str) -> Account:
     moments = [
         *_turned(incident.environment, [t for t in own if begins < t.since <= until]),
         *_said(entries),
-        *_paged(tx.pages.of(incident.id)),
+        *_paged(incident, tx.pages.of(incident.id)),
         *_rolled(tx, incident, changed, until),
     ]
     return Account(
@@ -220,14 +220,19 @@ def _said(entries: Iterable[dict[str, Any]]) -> list[Moment]:
     ]
 
 
-def _paged(pages: Iterable[Page]) -> list[Moment]:
-    """Every page when it was owed, and each of its ways that failed."""
+def _paged(incident: Incident, pages: Iterable[Page]) -> list[Moment]:
+    """Every page when it was owed, and each of its ways that failed. Its step counts as the thread does, by rounds."""
+    chain = incident.escalation
+    steps = 0 if chain is None else len(chain.steps)
     found: list[Moment] = []
     for page in pages:
         arrived = [way.destination for way in page.ways if way.state is WayState.ARRIVED]
         facts: dict[str, JsonValue] = {
             "recipient": page.recipient, "step": page.step, "state": page.state.value, "ways": [*arrived],
         }  # fmt: skip
+        if chain is not None and steps and page.step:
+            round_, place = divmod(page.step - 1, steps)
+            facts |= {"step": place + 1, "of": steps, "round": round_ + 1, "rounds": chain.rounds}
         found.append(Moment(at=page.paged_at, code="paged", facts=facts))
         for way in page.ways:
             # a way that nobody set up is no news, unless it was the only one

@@ -5,14 +5,17 @@ A policy that is only asked about its calendar may leave both open, so they keep
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from difflib import get_close_matches
 from ipaddress import ip_address
 from pathlib import Path as File
 from typing import Final
 from urllib.parse import urlsplit
 
+from bot.domain.durations import parse, render
 from bot.policy.checks import Finding
 from bot.policy.document import Path, Plain, items_at, mapping_at, read, value_at
+from bot.policy.monitors import KINDS, Polled
 from bot.policy.problems import Problem
 from bot.policy.states import in_all_states
 
@@ -22,6 +25,12 @@ _NOBODY: Final = (
 )
 _NAMELESS: Final = "it names no component and there are several services, so restarts_for does not hold for it: its RED pages at once"
 _OURS: Final = "is in a private network, where a monitor reads nothing without `allow_private: true`: it can only be UNKNOWN"
+_UNHEARD: Final = "it tells nobody but a channel, which wakes nobody"
+_BEFORE_NEXT: Final = ": people are paged only when its time is over"
+_WAYLESS: Final = (
+    "has neither slack nor email under `people`: no page reaches them, and the next step is told at once"
+)
+_WAYS: Final = ("slack", "email")
 _ALIKE: Final = 0.8
 """So close to a declared name, another one is rather a slip than a name of its own."""
 
@@ -50,6 +59,10 @@ def dead_ends(path: File) -> DeadEnds:
         yield from _unreadable_monitors(plain)
         yield from _undeclared_components(plain)
         yield from _missing_programs(plain, path.parent)
+        yield from _wakes_nobody(plain)
+        yield from _out_of_reach(plain)
+        yield from _never_slow(plain)
+        yield from _longer_than_every(plain)
 
     hints = in_all_states(document.plain, hinted)
     return DeadEnds(tuple(map(problem, nobody)), tuple(map(problem, hints)))
@@ -124,6 +137,65 @@ def _undeclared_components(plain: Plain) -> Iterator[Finding]:
         for near in get_close_matches(name, declared, n=1, cutoff=_ALIKE):
             said = f"there is no component {name!r} under `components`, and so it is one of its own"
             yield (*here, "component"), f"{said}; did you mean {near!r}?"
+
+
+def _wakes_nobody(plain: Plain) -> Iterator[Finding]:
+    """A message in a channel calls nobody, and the first step waits for its answer all the same."""
+    steps = list(items_at(plain, "escalation"))
+    if not steps:
+        return
+    index, first = steps[0]
+    targets = [target for _, target in items_at(first, "notify")]
+    if targets and all(value_at(target, "channel") is not None for target in targets):
+        yield ("escalation", index, "notify"), _UNHEARD if len(steps) == 1 else f"{_UNHEARD}{_BEFORE_NEXT}"
+
+
+def _out_of_reach(plain: Plain) -> Iterator[Finding]:
+    """Who takes a turn and has neither Slack nor e-mail is passed over when they are to be paged (`flows.pages`)."""
+    for name in mapping_at(plain, "on_call"):
+        duty: Path = ("on_call", name)
+        turns = [(*duty, "rotation")]
+        turns += [(*duty, "layers", index, "rotation") for index, _ in items_at(plain, *duty, "layers")]
+        for turn in turns:
+            for index, person in items_at(plain, *turn, "people"):
+                if not isinstance(person, str) or person not in mapping_at(plain, "people"):
+                    continue  # told as an unknown name
+                if not any(value_at(plain, "people", person, way) for way in _WAYS):
+                    yield (*turn, "people", index), f"{person} {_WAYLESS}"
+
+
+def _never_slow(plain: Plain) -> Iterator[Finding]:
+    """What takes as long as the time limit is given up, so that it is never told as slow."""
+    for here, monitor in _monitors(plain):
+        limit = _duration(value_at(monitor, "timeout")) or Polled.model_fields["timeout"].default
+        for kind in ("http", "tcp"):
+            slow = _duration(value_at(monitor, kind, "slower_than"))
+            if slow is not None and slow >= limit:
+                said = (
+                    f"timeout is {render(limit)}, and what takes so long has failed: it is never merely slow"
+                )
+                yield (*here, kind, "slower_than"), said
+
+
+def _longer_than_every(plain: Plain) -> Iterator[Finding]:
+    """A reading that may take as long as the interval comes later than the policy says."""
+    for here, monitor in _monitors(plain):
+        if not any(value_at(monitor, kind.kind) is not None for kind in KINDS if issubclass(kind, Polled)):
+            continue  # others report, and nothing is read
+        said_limit = _duration(value_at(monitor, "timeout"))
+        limit = said_limit or Polled.model_fields["timeout"].default
+        every = _duration(value_at(monitor, "every")) or Polled.model_fields["every"].default
+        if limit > every or said_limit == every:  # unsaid and as long as the interval, nobody chose it
+            key = "every" if said_limit is None else "timeout"
+            said = f"one reading may take {render(limit)} (timeout), and every {render(every)} one is due: the next comes late"
+            yield (*here, key), said
+
+
+def _duration(said: Plain) -> timedelta | None:
+    try:
+        return parse(said) if isinstance(said, str) else None
+    except ValueError:  # the field itself reports it
+        return None
 
 
 def _missing_programs(plain: Plain, beside: File) -> Iterator[Finding]:

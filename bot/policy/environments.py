@@ -303,7 +303,8 @@ class Environment(Section):
     monitors: tuple[Monitor, ...] = ()
     """How its colour is found out; the worst of them counts."""
     severity: SeverityName | None = None
-    """Of an incident when this environment is RED."""
+    """Of an incident when this environment is RED; unsaid, the one of `severities` with the shortest response time (the
+    first written among equals)."""
     owner: RoleOrPersonName | None = None
     """Who looks after it."""
     when_state: dict[State, StateRules] = Field(default_factory=dict)

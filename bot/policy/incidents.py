@@ -1,10 +1,12 @@
 """What follows from an incident: who hears of it outside Slack, and what has to be written afterwards (F9, P21)."""
 
+import re
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Final
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from bot.policy.problems import shown
 from bot.policy.references import RoleOrPersonName, SeverityName
 from bot.policy.services import HttpUrl
 from bot.policy.types import PositiveDuration, Section, Text
@@ -49,12 +51,23 @@ class IncidentSection(Section):
     postmortems: Postmortems = Postmortems()
 
 
+_HOST_AND_PORT: Final = r"^[^\s:/]+:[0-9]{1,5}$|^\[[0-9a-fA-F:]+\]:[0-9]{1,5}$"
+
+
+def _host_and_port(value: object) -> object:
+    if isinstance(value, str) and re.search(_HOST_AND_PORT, value) is None:
+        raise ValueError(
+            f"{shown(value)} does not say which port: write HOST:PORT, such as example.com:443 or [2001:db8::1]:443"
+        )
+    return value
+
+
 class Reference(Section):
     """An address that answers as long as our own network does: exactly one of the two."""
 
     http: HttpUrl | None = None
     """Any answer will do."""
-    tcp: Annotated[str, Field(pattern=r"^[^\s:/]+:[0-9]{1,5}$|^\[[0-9a-fA-F:]+\]:[0-9]{1,5}$")] | None = None
+    tcp: Annotated[str, BeforeValidator(_host_and_port), Field(pattern=_HOST_AND_PORT)] | None = None
     """HOST:PORT that accepts a connection."""
 
     @model_validator(mode="after")

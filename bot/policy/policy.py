@@ -73,7 +73,7 @@ class PolicyFile(Section):
     escalation: tuple[EscalationStep, ...] = ()
     """Who is notified, step by step, until somebody acknowledges."""
     severities: dict[Name, PositiveDuration] = Field(default_factory=SEVERITIES.copy)
-    """Response times."""
+    """Response times. An environment without a `severity` has the one with the shortest."""
     incidents: IncidentSection = IncidentSection()
     monitoring: Monitoring = Monitoring()
     components: dict[Name, Component] = Field(default_factory=dict)
@@ -135,6 +135,11 @@ class Policy:
     def folder(self) -> Path:
         """Where relative paths in the policy start."""
         return self.source.parent
+
+    @property
+    def usual_severity(self) -> str:
+        """The severity where nothing names one: the one that presses most, by its response time."""
+        return min(self.severities, key=lambda name: self.severities[name], default="P0")
 
     def person_by_slack(self, user_id: str) -> tuple[str, Person] | None:
         """The person with this Slack member id, with the name the policy gives."""

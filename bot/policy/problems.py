@@ -28,6 +28,7 @@ _EXPECTED: Final = {
 }
 _QUOTED: Final = re.compile(r"'([^']*)'")
 _LONGEST_VALUE: Final = 80
+_SIZES: Final = frozenset({"too_short", "too_long", "string_too_short", "string_too_long"})
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -98,7 +99,20 @@ def sentence(model: type[BaseModel], error: ErrorDetails) -> str:
         return f"expected {_EXPECTED[noun]}, not {shown(found)}{hint}"
     if kind == "string_pattern_mismatch":
         return f"{shown(found)} does not have the form {error['ctx']['pattern']}"
+    if kind in _SIZES:
+        return _wrong_size(error)
     return error["msg"].replace("Input should", f"{shown(found)} should")
+
+
+def _wrong_size(error: ErrorDetails) -> str:
+    """Too few or too many entries or characters. What stands in the file is counted, never how far it was read."""
+    found, few = error["input"], error["type"].endswith("short")
+    bound = int(error["ctx"]["min_length" if few else "max_length"])
+    one, many = ("character", "characters") if isinstance(found, str) else ("entry", "entries")
+    limit = f"at {'least' if few else 'most'} {f'one {one}' if bound == 1 else f'{bound} {many}'}"
+    if isinstance(found, (str, list, tuple, dict)):
+        return f"this is empty: write {limit}" if not found else f"expected {limit}, not {len(found)}"
+    return f"expected {limit}"
 
 
 def _unknown_key(model: type[BaseModel], key: str) -> str:

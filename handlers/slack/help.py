@@ -73,7 +73,8 @@ ENV: Final[Mapping[str, Sub]] = MappingProxyType(
             "the colour of every environment, most protected first, or the components of one",
         ),
         "check": Sub(
-            "check [ENVIRONMENT]", "read the monitors of an environment now, and say what was found"
+            "check [ENVIRONMENT]",
+            "read the monitors of one environment now, and say what was found; without a name, of the most protected one alone",
         ),
         "history": Sub("history [ENVIRONMENT]", "uptime, how the colours went, and the incidents"),
         "next": Sub("next", "what to fix first, and what still needs full verification"),

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Final
 
 from bot.domain.change_request import RequestState
-from handlers.wording import watched
+from handlers.wording import rollbacks, watched
 from handlers.wording.facts import Facts, listed, plural
 from handlers.wording.times import When, span
 
@@ -65,13 +65,19 @@ def _opened(facts: Facts, names: Names, _when: When) -> str:
             return "The monitors say RED, so this incident is open."
 
 
+def step(facts: Facts) -> str:
+    """Which step of the chain, as the thread and the post-mortem say it: `Step 1 of 3, round 2 of 3`."""
+    of = f" of {facts.text('of')}" if facts.number("of") else ""
+    again = facts.number("round") not in (None, 1)
+    round_ = f", round {facts.text('round')} of {facts.text('rounds')}" if again else ""
+    return f"Step {facts.text('step')}{of}{round_}"
+
+
 def _told(facts: Facts, names: Names, when: When) -> str:
     """Whom a step told, whom it could not tell, and what comes next."""
     people = [names(person) for person in facts.texts("people")]
     told = listed([*people, *(place(each) for each in facts.texts("places"))], 12)
-    step = f"Step {facts.text('step')} of {facts.text('of')}"
-    again = f", round {facts.text('round')} of {facts.text('rounds')}" if facts.number("round") != 1 else ""
-    parts = [f"{step}{again}: {f'told {told}' if told else 'told nobody'}."]
+    parts = [f"{step(facts)}: {f'told {told}' if told else 'told nobody'}."]
     parts += [
         f"No way leads to {names(person)}: neither Slack nor e-mail is in the policy."
         for person in facts.texts("wayless")
@@ -170,7 +176,9 @@ NOTES: Final[Mapping[str, Line]] = MappingProxyType(
         "told": _told,
         "acknowledged": _acknowledged,
         "resolved": lambda f, n, _: f"{_who(f, n)} resolved it. The colour stays what the monitors see.",
-        "green": lambda *_: "GREEN again: resolved by itself.",
+        "green": lambda *_: (
+            "GREEN again: all monitors pass, so it is over without anybody pressing *Resolve*."
+        ),
         "sees": lambda *_: "Monitoring sees again: resolved by itself. What is RED counts from here on.",
         "colour": lambda f, *_: (
             "Now GREEN."
@@ -218,6 +226,7 @@ NOTES: Final[Mapping[str, Line]] = MappingProxyType(
             if f.text("person", "")
             else f"It is taken back to {f.text('to')} by itself: {f.text('request')}."
         ),
+        **rollbacks.INCIDENT_NOTES,
         **watched.INCIDENT_NOTES,
         "crash-loop": lambda f, *_: (
             f"It failed, recovered and failed again after {f.text('request')}: that is no restart."

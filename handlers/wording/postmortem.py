@@ -11,7 +11,7 @@ from bot.domain.incident import Cause
 from bot.domain.postmortem import ActionItem, Postmortem
 from bot.flows.timeline import Account, Goal, Moment
 from handlers.wording.facts import Facts, listed, plural
-from handlers.wording.incidents import place
+from handlers.wording.incidents import place, step
 from handlers.wording.times import When, ahead, span
 
 Names = Callable[[str], str]
@@ -29,7 +29,7 @@ SECTIONS: Final[Mapping[str, str]] = MappingProxyType(
 """What a post-mortem can lack."""
 _RESOLVED: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "green": "GREEN again: resolved by itself.",
+        "green": "GREEN again: all monitors passed, so it was over without anybody pressing Resolve.",
         "sees": "Monitoring saw again: resolved by itself.",
     }
 )
@@ -50,8 +50,7 @@ def _opened(facts: Facts, who: str, _names: Names) -> str:
 def _paged(facts: Facts, _who: str, names: Names) -> str:
     recipient = facts.text("recipient")
     whom = place(recipient) if ":" in recipient else names(recipient)
-    step = facts.number("step")
-    chain = f"Step {step}" if step else "Besides the escalation"
+    chain = step(facts) if facts.number("step") else "Besides the escalation"
     match facts.text("state"):
         case "reached":
             ways = listed([_way(way) for way in facts.texts("ways")])
@@ -169,9 +168,9 @@ def before(account: Account, names: Names) -> str:
     suspect = account.incident.suspect
     if suspect is not None and all(r.id != suspect for r in account.changed):
         told.insert(0, suspect)
+    last = {each.request: each for each in account.incident.judged}  # the timeline has every one of them
     words = [
-        f"{names(j.by)} judged that it {'was' if j.related else 'was not'} {j.request}"
-        for j in account.incident.judged
+        f"{names(j.by)} judged that it {'was' if j.related else 'was not'} {j.request}" for j in last.values()
     ]
     back = account.incident.rolled_back_by
     unsaid = (

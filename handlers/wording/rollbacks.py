@@ -7,7 +7,8 @@ from typing import Final
 
 from bot.domain.change_request import ChangeRequest, Kind, RequestState
 from handlers.wording import watched
-from handlers.wording.facts import Facts
+from handlers.wording.facts import Facts, listed
+from handlers.wording.times import When
 
 Names = Callable[[str], str]
 Word = Callable[[Facts, Names], str]
@@ -68,6 +69,34 @@ def _failed(facts: Facts) -> str:
         return "the deployer reported success, and its own status says that another version runs"
     return f"run {facts.text('run')} ended with the code {facts.text('outcome')}"
 
+
+def _runs_again(facts: Facts, names: Names) -> str:
+    by = [names(person) for person in facts.texts("approved_by")]
+    approved = f", approved by {listed(by)}" if by else ""
+    return (
+        f"{facts.text('request')} is live: {facts.text('service')} {facts.text('to')} runs again{approved}."
+        if facts.said.get("verified") is True
+        else f"{facts.text('request')} ended well by the deployer's word{approved}: {facts.text('service')} "
+        f"{facts.text('to')} should run again, and {_sure(facts)}."
+    )
+
+
+def _did_not(facts: Facts, _names: Names) -> str:
+    if facts.text("outcome") == "stopped":
+        return f"{facts.text('request')} was stopped before anything was called: nothing was taken back."
+    return f"{facts.text('request')} failed, so nothing is taken back yet: {_failed(facts)}."
+
+
+INCIDENT_NOTES: Final[Mapping[str, Callable[[Facts, Names, When], str]]] = MappingProxyType(
+    {
+        "rollback-live": lambda f, n, _: _runs_again(f, n),
+        "rollback-failed": lambda f, n, _: _did_not(f, n),
+        "rollback-unresolved": lambda f, *_: (
+            f"Nobody knows what came of {f.text('request')}: {_failed(f)}. Look at the environment before anything else."
+        ),
+    }
+)
+"""What the thread of an incident hears of the end of a rollback that answers it."""
 
 NOTES: Final[Mapping[str, Word]] = MappingProxyType(
     {

@@ -46,6 +46,33 @@ def test_a_sound_policy_is_one_line_with_its_digest(sound: Path, capsys: pytest.
     assert told.err == ""
 
 
+def test_the_file_may_stand_without_its_option_but_not_twice(
+    sound: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("check", sound) == 0
+    assert str(sound) in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        run("check", sound, "--policy", sound)
+    assert "not allowed with argument" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        ('monitoring: {reference: [{tcp: "192.0.2.1"}]}', "write HOST:PORT, such as example.com:443"),
+        ("escalation: [{notify: []}]", "escalation.0.notify: this is empty: write at least one entry"),
+        ("incidents: {pages: ['']}", "incidents.pages.0: this is empty: write at least one character"),
+        (f"incidents: {{pages: [{', '.join(['a'] * 21)}]}}", "expected at most 20 entries, not 21"),
+    ],
+)
+def test_what_is_wrong_is_said_in_words_of_our_own(
+    sound: Path, capsys: pytest.CaptureFixture[str], section: str, words: str
+) -> None:
+    sound.write_text(f"{SOUND}{section}\n")
+    assert run("check", sound) == 2
+    assert words in capsys.readouterr().err
+
+
 def test_one_of_a_kind_is_counted_as_one(sound: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sound.write_text(SOUND + "\npeople: {ada: {slack: U01ADA}}\n")
     assert run("check", "--policy", sound) == 0

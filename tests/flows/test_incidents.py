@@ -241,6 +241,23 @@ async def test_what_rolls_out_elsewhere_is_not_held(world: World) -> None:
     assert (await world.request()).held is None
 
 
+@pytest.mark.requirement("F7")
+@pytest.mark.parametrize(
+    ("written", "taken"),
+    [
+        ("{P1: 15m, P0: 5m, P2: 1h, P3: 24h}", "P0"),
+        ("{P1: 5m, P0: 5m, P2: 1h, P3: 24h}", "P1"),  # of equals the first
+    ],
+)
+async def test_an_environment_without_a_severity_has_the_one_that_presses_most_wherever_it_is_written(
+    world: World, written: str, taken: str
+) -> None:
+    await world.reload(("{P0: 5m, P1: 15m, P2: 1h, P3: 24h}", written), ("    severity: P0\n", ""))
+    await world.ready()
+    await red(world)
+    assert (await world.incident()).severity == taken
+
+
 # What changed shortly before
 
 

@@ -353,3 +353,17 @@ async def test_what_somebody_notes_down_stands_in_the_timeline_with_their_name(w
             postmortems.note_down(world.ledger, world.policy, who, incident, words, key=world.key())
         )
         assert refusal.code == code
+
+
+async def test_the_timeline_counts_the_steps_of_each_round_as_the_thread_does(world: World) -> None:
+    await world.ready()
+    await world.see("production", "db", Colour.RED)
+    for _ in range(60):
+        await world.pass_time(5 * MINUTE)
+    thread = [d.facts for d in await world.deliveries("incident-note") if d.facts["code"] == "told"]
+    paged = [moment.facts for moment in (await told(world)).moments if moment.code == "paged"]
+    keys = ("step", "of", "round", "rounds")
+    assert {tuple(each[key] for key in keys) for each in paged} == {
+        tuple(each[key] for key in keys) for each in thread if each["people"] or each["places"]
+    }
+    assert max(each["round"] for each in paged) > 1

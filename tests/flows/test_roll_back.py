@@ -197,6 +197,30 @@ async def test_what_nobody_can_confirm_is_told_aloud_and_to_whoever_is_on_call(
 
 
 @pytest.mark.requirement("P17")
+@pytest.mark.parametrize(
+    ("result", "found", "incident", "code", "verified"),
+    [
+        (None, RUNS, "INC-9", "rollback-live", True),  # by what it takes back
+        (None, RUNS, "INC-1", "rollback-live", True),  # and by its ticket, once all the same
+        (None, None, "INC-9", "rollback-live", False),
+        (EXIT_3, RUNS, "INC-9", "rollback-failed", False),
+    ],
+)
+async def test_the_thread_of_the_open_incident_hears_once_how_the_rollback_ended(
+    world: World, result: RunResult | None, found: RunResult | None, incident: str, code: str, verified: bool
+) -> None:
+    await live(world)
+    await world.see("production", "db", Colour.RED)
+    world.deployer.result = result or world.deployer.result
+    world.deployer.found = found
+    await rolled_back(world, incident=incident)
+    notes = [d for d in await world.deliveries("incident-note") if d.facts.get("request") == "DEP-2"]
+    assert [(d.subject, d.facts["code"]) for d in notes] == [("INC-1", "rolling-back"), ("INC-1", code)]
+    said = {key: notes[1].facts[key] for key in ("service", "to", "approved_by", "verified")}
+    assert said == {"service": "checkout", "to": OLD_TAG, "approved_by": ["ada"], "verified": verified}
+
+
+@pytest.mark.requirement("P17")
 async def test_a_deployer_that_cannot_say_what_runs_does_not_undo_what_it_did(world: World) -> None:
     await live(world)
 

@@ -14,7 +14,7 @@ from bot.flows.inquire import incident_view
 from bot.flows.suspects import changed_before, judge
 from bot.ports import Transaction
 from tests.flows.paging_world import Post
-from tests.flows.policy_text import ONE_SEAT
+from tests.flows.policy_text import LEFT_TO_PEOPLE, ONE_SEAT
 from tests.flows.test_silence import COMPONENTS, QUIET
 from tests.flows.world import HOUR, MINUTE, SECOND, World
 
@@ -24,8 +24,9 @@ FAILED = RunResult(succeeded=False, code="exit-1", output="no\n")
 
 
 async def failed(world: World, *changes: tuple[str, str]) -> None:
-    """DEP-1's deployer was called, and failed: INC-1, with its page sent."""
-    await world.reload(ONE_SEAT, COMPONENTS, *changes)
+    """DEP-1's deployer was called, and failed: INC-1, with its page sent. Nothing takes it back, unless `changes` say what
+    stands there instead."""
+    await world.reload(ONE_SEAT, COMPONENTS, *(changes or (LEFT_TO_PEOPLE,)))
     await world.ready()
     world.deployer.result = FAILED
     await world.ask()

@@ -129,3 +129,90 @@ def test_a_component_that_is_nearly_a_declared_one_is_hinted_at(tmp_path: Path) 
     (hint,) = found(tmp_path, declared, ("component: backend", "component: webb")).hints
     assert hint.message.endswith("so it is one of its own; did you mean 'web'?")
     assert found(tmp_path, declared).hints == found(tmp_path, declared, ("backend, ", "queue, ")).hints == ()
+
+
+PEOPLE = "people: {ana: {github: ana-x}, bo: {slack: U02BO}, cy: {email: cy@acme.example}}\n"
+WEEKLY = 'handoff: "0 9 * * MON"'
+
+
+@pytest.mark.parametrize(
+    ("steps", "hinted"),
+    [
+        ("[{notify: [{channel: incidents}]}]", True),
+        ("[{notify: [{channel: incidents}, {channel: ops}]}, {notify: [{person: bo}]}]", True),
+        ("[{notify: [{channel: incidents}, {person: bo}]}]", False),
+        ("[{notify: [{person: bo}]}, {notify: [{channel: incidents}]}]", False),
+        ("[{notify: [{pagerduty: default}]}]", False),
+        ("[{notify: [{webhook: siren}]}]", False),
+    ],
+)
+def test_a_first_step_that_tells_a_channel_alone_is_hinted_at(
+    tmp_path: Path, steps: str, hinted: bool
+) -> None:
+    hints = found(tmp_path, ("roles:", f"{PEOPLE}escalation: {steps}\nroles:")).hints
+    assert [hint.message.partition(": ")[0] for hint in hints] == ["escalation.0.notify"] * hinted
+    assert all("tells nobody but a channel" in hint.message for hint in hints)
+
+
+@pytest.mark.parametrize(
+    ("duty", "place"),
+    [
+        (f"rotation: {{people: [bo, ana, cy], {WEEKLY}}}", "on_call.primary.rotation.people.1"),
+        (
+            f"layers: [{{name: all, rotation: {{people: [ana], {WEEKLY}}}}}]",
+            "on_call.primary.layers.0.rotation.people.0",
+        ),
+        (f"rotation: {{people: [bo, cy], {WEEKLY}}}", None),
+        ("slack_usergroup: S0ANA", None),
+    ],
+)
+def test_whoever_takes_a_turn_and_cannot_be_paged_is_hinted_at(
+    tmp_path: Path, duty: str, place: str | None
+) -> None:
+    hints = found(tmp_path, ("roles:", f"{PEOPLE}on_call: {{primary: {{{duty}}}}}\nroles:")).hints
+    assert [hint.message.partition(": ")[0] for hint in hints] == ([] if place is None else [place])
+    assert all("ana has neither slack nor email" in hint.message for hint in hints)
+
+
+MONITOR = 'http: {url: "https://acme.example/api"}'
+SLOW = 'http: {url: "https://acme.example/api", slower_than: '
+
+
+@pytest.mark.parametrize(
+    ("monitor", "place", "said"),
+    [
+        (f"{SLOW}5s}}", "http.slower_than", "timeout is 5s"),
+        (f"timeout: 2s, {SLOW}3s}}", "http.slower_than", "timeout is 2s"),
+        ("tcp: {host: 192.0.43.8, port: 1, slower_than: 1m}", "tcp.slower_than", "timeout is 5s"),
+        (f"timeout: 30s, {MONITOR}", "timeout", "every 30s one is due"),
+        (f"timeout: 10s, every: 10s, {MONITOR}", "timeout", "every 10s one is due"),
+        (f"every: 4s, {MONITOR}", "every", "one reading may take 5s"),
+    ],
+)
+def test_limits_of_time_that_cannot_be_meant_are_hinted_at(
+    tmp_path: Path, monitor: str, place: str, said: str
+) -> None:
+    (hint,) = found(tmp_path, (MONITOR, monitor)).hints
+    assert hint.message.startswith(f"environments.production.monitors.0.{place}: ")
+    assert said in hint.message
+
+
+@pytest.mark.parametrize(
+    "monitor",
+    [
+        f"{SLOW}4s}}",
+        f"timeout: 9s, every: 10s, {MONITOR}",
+        f"every: 5s, {MONITOR}",
+        "timeout: 1h, heartbeat: {every: 5m}",
+    ],
+)
+def test_limits_of_time_that_can_be_meant_are_no_hint(tmp_path: Path, monitor: str) -> None:
+    assert found(tmp_path, (MONITOR, monitor)).hints == ()
+
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*/policy.yaml"))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.parent.name)
+def test_the_examples_lead_nowhere_in_nothing(path: Path) -> None:
+    assert dead_ends(path) == DeadEnds((), ())

@@ -317,7 +317,7 @@ MISTAKES = [
     ('until: "14:00"', "until: MON 6:00", "an hour has two digits, like 06:00"),
     ('until: "14:00"', 'until: "14:00", for: 1h', "exactly one of until"),
     ("for: 8h}", "for: 400d}", "at most 366 days"),
-    ("for: 8h}", "environments: []}", "should have at least 1 item"),
+    ("for: 8h}", "environments: []}", "this is empty: write at least one entry"),
     ("name: night", "name: day", "there is another calendar rule named 'day'"),
     (
         "country: DE, subdivision: BE",

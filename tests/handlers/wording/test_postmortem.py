@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.domain.incident import Judged
 from bot.flows.timeline import Goal, Moment, Times
 from handlers.wording.postmortem import (
     CELLS,
@@ -40,7 +41,10 @@ def said(happened: str, by: str | None = None, /, **facts: Any) -> str:
         (said("opened", cause="deployment", suspect="DEP-42"), "Opened: DEP-42 went wrong."),
         (said("opened", "ada", cause="declared"), "Ada declared it."),
         (said("acknowledged", "cy"), "Cy took it."),
-        (said("resolved", because="green"), "GREEN again: resolved by itself."),
+        (
+            said("resolved", because="green"),
+            "GREEN again: all monitors passed, so it was over without anybody pressing Resolve.",
+        ),
         (said("resolved", "cy", because="said"), "Cy resolved it."),
         (said("judged", "ada", request="DEP-42", related=False), "Ada: it was not DEP-42."),
         (said("rolling-back", request="DEP-43"), "DEP-43 was asked for, to go back."),
@@ -57,6 +61,14 @@ def said(happened: str, by: str | None = None, /, **facts: Any) -> str:
         (
             said("paged", recipient="pagerduty:default", step=0, state="reached", ways=["pagerduty:default"]),
             "Besides the escalation: PagerDuty default paged.",
+        ),
+        (
+            said("paged", recipient="cy", step=1, of=3, round=2, rounds=3, state="owed"),
+            "Step 1 of 3, round 2 of 3: Cy paged; no way has answered yet.",
+        ),
+        (
+            said("paged", recipient="cy", step=3, of=3, round=1, rounds=3, state="failed"),
+            "Step 3 of 3: Cy could not be reached.",
         ),
         (said("paged", recipient="cy", step=2, state="failed"), "Step 2: Cy could not be reached."),
         (
@@ -140,6 +152,15 @@ def test_what_went_live_before_is_no_claim_and_its_judges_are_named() -> None:
     assert before(nothing, str).startswith("Nothing changed there")
     older = account(incident=over(judged=(), suspect="DEP-40"))
     assert before(older, str).startswith("Shortly before: DEP-40; DEP-42")
+
+
+def test_of_several_judgements_of_one_deployment_the_last_one_counts() -> None:
+    def judged(request: str, *, related: bool) -> Judged:
+        return Judged(request=request, related=related, by="cy", at=AT)
+
+    words = (judged("DEP-42", related=False), judged("DEP-41", related=False), judged("DEP-42", related=True))
+    told = before(account(incident=over(judged=words)), str)
+    assert told.endswith(" cy judged that it was DEP-42; cy judged that it was not DEP-41.")
 
 
 def test_a_first_summary_is_of_facts() -> None:
