@@ -26,8 +26,10 @@ def line(code: str, **facts: Any) -> str:
         (line("rollback-live", verified=True), "DEP-2 is live: checkout 0c4d9aa runs again."),
         (
             line("rollback-live", verified=False, approved_by=["bo", "cy"]),
-            "DEP-2 ended well by the deployer's word, approved by Bo and Cy: checkout 0c4d9aa should run again, and "
-            "nobody could confirm that it runs: look at it.",
+            (
+                "DEP-2 ended well by the deployer's word, approved by Bo and Cy: checkout 0c4d9aa should run again, and "
+                "nobody could confirm that it runs: look at it."
+            ),
         ),
         (
             line("rollback-failed", outcome="exit-3"),
@@ -39,8 +41,10 @@ def line(code: str, **facts: Any) -> str:
         ),
         (
             line("rollback-unresolved", outcome="lost"),
-            "Nobody knows what came of DEP-2: run DEP-2/1 ended with the code lost. Look at the environment before "
-            "anything else.",
+            (
+                "Nobody knows what came of DEP-2: run DEP-2/1 ended with the code lost. Look at the environment before "
+                "anything else."
+            ),
         ),
     ],
 )
