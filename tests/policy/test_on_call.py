@@ -59,7 +59,7 @@ SLIPS = {
         "exactly one of rotation, layers, pagerduty",
     ),
     "no way at all": ("leads: platform-lead", "exactly one of rotation, layers, pagerduty"),
-    "no layer": ("layers: []", "at least 1"),
+    "no layer": ("layers: []", "at least one"),
     "hours on the last layer": (
         f"layers: [{{name: a, {PEOPLE}, {HOURS}}}]",
         "the last layer must have no hours",
